@@ -1,0 +1,107 @@
+using System.Collections.Immutable;
+using Serving.Devices;
+
+namespace Serving.Attention;
+
+/// <summary>
+/// One quantity that every token leaves in the cache of a layer: <paramref name="Groups"/> vectors of <paramref name="Width"/> values.
+/// </summary>
+/// <param name="Name">What branches call it.</param>
+/// <param name="From">How it is made from the layer's input.</param>
+/// <param name="Width">Values of a vector.</param>
+/// <param name="Groups">Vectors of a token.</param>
+public sealed record CachedStream(string Name, Projection From, int Width, int Groups = 1)
+{
+    /// <summary>Values that a token leaves.</summary>
+    public int Elements => Width * Groups;
+}
+
+/// <summary>Which cached rows a token sees. Layers with one rule share page tables.</summary>
+/// <param name="Window">Itself and the Window - 1 tokens before it; 0 for no window.</param>
+/// <param name="Chunk">Tokens of its own chunk floor(position / Chunk); 0 for no chunks.</param>
+public sealed record RowPolicy(int Window = 0, int Chunk = 0)
+{
+    /// <summary>Every token up to itself.</summary>
+    public static RowPolicy All { get; } = new();
+}
+
+/// <summary>
+/// A slice of each head's rows in a stored matrix [Heads * Stride x inputs]: head h has the rows h * Stride + Offset and Rows on.
+/// As a key map the slice is used transposed, which folds a key's up-projection into the query: q . (W c) = (W^T q) . c.
+/// </summary>
+/// <param name="Weight">Name of the stored matrix.</param>
+/// <param name="Stride">Rows of a head.</param>
+/// <param name="Offset">First row of the slice.</param>
+/// <param name="Rows">Rows of the slice.</param>
+public sealed record HeadMap(string Weight, int Stride, int Offset, int Rows);
+
+/// <summary>
+/// One softmax over cached rows. Its query has <paramref name="Heads"/> vectors, each a part for the main stream and,
+/// with a rotary stream, a part for that.
+/// </summary>
+/// <param name="Heads">Query heads; heads h * Heads / Groups and on read group h of the main stream.</param>
+/// <param name="Query">How the query vectors are made; the rotary part is already turned.</param>
+/// <param name="Main">Stream whose rows give scores.</param>
+public sealed record Branch(int Heads, Projection Query, string Main)
+{
+    /// <summary>Stream whose rows are the rotary part of every key; none when null.</summary>
+    public string? Rotary { get; init; }
+
+    /// <summary>Where the rotary part begins in a query vector.</summary>
+    public int RotaryOffset { get; init; }
+
+    /// <summary>Stream of values; null when the main rows are values as well.</summary>
+    public string? Value { get; init; }
+
+    /// <summary>Folds the main part of a query into the main stream's space; null when it is there already.</summary>
+    public HeadMap? KeyMap { get; init; }
+
+    /// <summary>Takes a head's weighted rows out of the value stream's space; null when they are outputs already.</summary>
+    public HeadMap? ValueMap { get; init; }
+
+    /// <summary>Factor on scores.</summary>
+    public required float Scale { get; init; }
+
+    /// <summary>c in c * tanh(score / c); 0 for none.</summary>
+    public float Softcap { get; init; }
+
+    /// <summary>Tensor of one more score a head, which takes weight and gives no value; null for none.</summary>
+    public string? Sinks { get; init; }
+
+    /// <summary>From the heads' outputs, side by side, to the hidden width.</summary>
+    public required Projection Output { get; init; }
+}
+
+/// <summary>A layer's attention as data: what it caches and how that is read.</summary>
+public sealed record AttentionPlan
+{
+    /// <summary>What a token leaves in this layer's cache.</summary>
+    public required ImmutableArray<CachedStream> Streams { get; init; }
+
+    /// <summary>How the rows are read.</summary>
+    public required Branch Branch { get; init; }
+
+    /// <summary>Which rows a token sees.</summary>
+    public RowPolicy Rows { get; init; } = RowPolicy.All;
+
+    /// <summary>Values that a token leaves in this layer's cache.</summary>
+    public int ElementsPerToken => Streams.Sum(stream => stream.Elements);
+
+    /// <summary>The six facts of this plan's kernel.</summary>
+    public AttendShape Shape
+    {
+        get
+        {
+            var main = Stream(Branch.Main);
+            return new(
+                Branch.Heads, main.Groups, main.Width,
+                Branch.Rotary is null ? 0 : Stream(Branch.Rotary).Width,
+                Branch.Value is null ? main.Width : Stream(Branch.Value).Width,
+                Branch.Value is null);
+        }
+    }
+
+    /// <summary>The stream of a name.</summary>
+    public CachedStream Stream(string name) => Streams.FirstOrDefault(stream => stream.Name == name)
+        ?? throw new InvalidOperationException($"The plan reads stream '{name}', but caches only {string.Join(", ", Streams.Select(s => s.Name))}.");
+}

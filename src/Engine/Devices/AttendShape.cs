@@ -1,0 +1,28 @@
+namespace Serving.Devices;
+
+/// <summary>
+/// What an attention kernel is compiled for. The score of head h on a row is query-main . row-main of group h / (QueryHeads / Groups)
+/// plus query-rotary . the row's rotary part, which all groups share; the value is the first ValueWidth values of the same main row,
+/// or a row of a separate stream.
+/// </summary>
+/// <param name="QueryHeads">Query heads; a multiple of <paramref name="Groups"/>.</param>
+/// <param name="Groups">Rows that a token leaves in the main stream.</param>
+/// <param name="MainWidth">Values of a main row that a score reads.</param>
+/// <param name="RotaryWidth">Values of the shared rotary row; 0 where there is none.</param>
+/// <param name="ValueWidth">Values of an output vector.</param>
+/// <param name="ValueInMain">True when the value is a slice of the main row.</param>
+public readonly record struct AttendShape(int QueryHeads, int Groups, int MainWidth, int RotaryWidth, int ValueWidth, bool ValueInMain);
+
+/// <summary>What an attention kernel is told at run time.</summary>
+/// <param name="Scale">Factor on every score.</param>
+/// <param name="Softcap">c in c * tanh(score / c); 0 for none.</param>
+/// <param name="Window">A token sees itself and the Window - 1 tokens before it; 0 for all.</param>
+/// <param name="Chunk">A token sees tokens of its own chunk floor(position / Chunk) only; 0 for all.</param>
+/// <param name="Sinks">One more score a head [1 x heads] that takes weight and gives no value; empty for none.</param>
+public readonly record struct ScoreRule(float Scale, float Softcap = 0, int Window = 0, int Chunk = 0, Tensor Sinks = default)
+{
+    /// <summary>The first position that a token at <paramref name="position"/> sees.</summary>
+    public int FirstVisible(int position) => Math.Max(
+        Window > 0 ? Math.Max(0, position - Window + 1) : 0,
+        Chunk > 0 ? position / Chunk * Chunk : 0);
+}

@@ -1,0 +1,95 @@
+namespace Serving.Devices;
+
+/// <summary>
+/// Operations on memory, each run to its end before the call returns or in order on the device's stream. A row of a result depends
+/// on that row's inputs alone: never on the other rows, their number, the batch or the thread count, to the last bit.
+/// </summary>
+public interface IDevice : IDisposable
+{
+    /// <summary>What the device is, for people: its kind, kernels and threads.</summary>
+    string Description { get; }
+
+    /// <summary>Memory that the device can still give, in bytes.</summary>
+    long FreeBytes { get; }
+
+    /// <summary>Takes zeroed memory, aligned to 64 bytes. It lives until <see cref="Free"/> or the device's end.</summary>
+    nint Allocate(long bytes);
+
+    /// <summary>Gives memory back.</summary>
+    void Free(nint address);
+
+    /// <summary>Brings a stored matrix [outputs x inputs], or a stack of them [stack x outputs x inputs], into the device's own order.</summary>
+    /// <param name="source">The stored matrix; its memory need not outlive the call unless the device says so in <see cref="KeepsSource"/>.</param>
+    Matrix Load(StoredTensor source);
+
+    /// <summary>True when the matrices of <see cref="Load"/> read from the mapped source for as long as they live.</summary>
+    bool KeepsSource { get; }
+
+    /// <summary>Copies host values to the device.</summary>
+    void Write(ReadOnlySpan<float> source, Tensor destination);
+
+    /// <summary>Copies device values to the host, row by row; waits for what was asked before.</summary>
+    void Read(Tensor source, Span<float> destination);
+
+    /// <summary>destination[i] = table[ids[i]] * scale.</summary>
+    void Embed(Matrix table, ReadOnlySpan<int> ids, float scale, Tensor destination);
+
+    /// <summary>destination = source W^T + bias, one matrix for all rows. An element sums over its inputs in one order for any number of rows.</summary>
+    void Multiply(Matrix weights, Tensor source, Tensor bias, Tensor destination);
+
+    /// <summary>Matrix h of the stack on vector h of every row: destination[r, h] = W[h] source[r, h].</summary>
+    void MultiplyHeads(Matrix weights, Tensor source, Tensor destination);
+
+    /// <summary>
+    /// Row r * Chosen + j of the destination is the matrix of the j-th expert of row r, times row r of the source
+    /// (or row r * Chosen + j when the source has that many rows). Experts past the end of the stack copy their input.
+    /// </summary>
+    void MultiplyExperts(Matrix experts, Tensor source, RoutedExperts routed, Tensor destination);
+
+    /// <summary>Chooses experts from router logits [rows x experts]. A bias [1 x experts], if any, moves the choice but not the weights.</summary>
+    void Route(RoutingRule rule, Tensor logits, Tensor bias, RoutedExperts routed);
+
+    /// <summary>destination[r] += sum over j of weight[r, j] * source[r * Chosen + j], in the order of j.</summary>
+    void CombineExperts(Tensor source, RoutedExperts routed, Tensor destination);
+
+    /// <summary>Normalises every vector; source and destination may be the same.</summary>
+    void Normalize(Norm norm, Tensor source, Tensor destination);
+
+    /// <summary>
+    /// Turns pairs of every vector, in place, by the angles of its row: pair i by (cos, sin) = angles[r, i], angles[r, Width / 2 + i].
+    /// A pair is (i, i + Width / 2), or (2i, 2i + 1) when interleaved.
+    /// </summary>
+    void Rotate(Tensor vectors, Tensor angles, bool interleaved);
+
+    /// <summary>destination = activation(gate) * up, or activation(gate) alone when <paramref name="up"/> is empty.</summary>
+    void Activate(Activation activation, Tensor gate, Tensor up, Tensor destination);
+
+    /// <summary>destination += source * scale.</summary>
+    void Add(Tensor source, float scale, Tensor destination);
+
+    /// <summary>destination *= factor, or row r times factors[r] when <paramref name="factors"/> [rows x 1] is not empty.</summary>
+    void Scale(Tensor destination, float factor, Tensor factors);
+
+    /// <summary>destination[i] = source[rows[i]].</summary>
+    void Gather(Tensor source, ReadOnlySpan<int> rows, Tensor destination);
+
+    /// <summary>Stores each row's vectors [rows x groups x width] in its page, rounded to the stream's type.</summary>
+    void WriteRows(Tensor source, PagedRows stream, RowBatch batch, PageBatch pages);
+
+    /// <summary>
+    /// Attention of every row over the cached rows of its run up to its own position, which are already written.
+    /// Rows are read in spans of 512 from position 0; the results of spans merge in order, whoever computes them.
+    /// </summary>
+    /// <param name="shape">The six facts.</param>
+    /// <param name="rule">Scale, cap, window and sinks.</param>
+    /// <param name="main">Query part on the main rows [rows x QueryHeads x MainWidth].</param>
+    /// <param name="rotary">Query part on the rotary rows [rows x QueryHeads x RotaryWidth]; empty when RotaryWidth is 0.</param>
+    /// <param name="cached">The streams.</param>
+    /// <param name="batch">The rows.</param>
+    /// <param name="pages">Their page tables.</param>
+    /// <param name="destination">Outputs [rows x QueryHeads x ValueWidth].</param>
+    void Attend(AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination);
+
+    /// <summary>Copies whole pages of a stream: page from[i] onto page to[i].</summary>
+    void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to);
+}
