@@ -1,0 +1,65 @@
+using Serving.Devices;
+
+namespace Serving.Model;
+
+/// <summary>What a decoder is told of a step: flat arrays, reused from step to step.</summary>
+/// <param name="maxRows">Most token rows of a step.</param>
+/// <param name="maxRuns">Most sequences of a step.</param>
+/// <param name="pageGroups">Groups of layers with page tables of their own (<c>CacheLayout.Groups</c>).</param>
+public sealed class StepInput(int maxRows, int maxRuns, int pageGroups)
+{
+    /// <summary>Token id of each row.</summary>
+    public int[] Tokens { get; } = new int[maxRows];
+
+    /// <summary>Positions and runs.</summary>
+    public RowBatch Rows { get; } = new(maxRows, maxRuns);
+
+    /// <summary>Page tables, one batch for each group of layers.</summary>
+    public PageBatch[] Pages { get; } = [.. Enumerable.Range(0, pageGroups).Select(_ => new PageBatch(maxRuns))];
+
+    /// <summary>Most tokens that each run's sequence may reach: prompt and limit, fixed at admission.</summary>
+    public int[] LengthLimits { get; } = new int[maxRuns];
+
+    /// <summary>Starts an empty step.</summary>
+    public void Clear()
+    {
+        Rows.Clear();
+        foreach (var pages in Pages) pages.Clear();
+    }
+
+    /// <summary>Adds a run of tokens; the caller then adds its page table to every batch of <see cref="Pages"/>.</summary>
+    public void Add(ReadOnlySpan<int> tokens, int position, int lengthLimit)
+    {
+        tokens.CopyTo(Tokens.AsSpan(Rows.Rows));
+        LengthLimits[Rows.Runs] = lengthLimit;
+        Rows.Add(position, tokens.Length);
+    }
+}
+
+/// <summary>What the engine's loop needs of a model. A seam: scheduling is tested without one.</summary>
+public interface IDecoder
+{
+    /// <summary>Logits in a row.</summary>
+    int VocabularySize { get; }
+
+    /// <summary>Values in a hidden row.</summary>
+    int HiddenSize { get; }
+
+    /// <summary>Most rows that one call of <see cref="Logits"/> takes.</summary>
+    int LogitRows { get; }
+
+    /// <summary>Computes every row of a step: cached rows are written, hidden states kept until the next step.</summary>
+    void Forward(StepInput step);
+
+    /// <summary>
+    /// Logits [rows x VocabularySize] of some rows of the last step, on the host. The span is the caller's to change
+    /// and lives until the next call.
+    /// </summary>
+    Span<float> Logits(ReadOnlySpan<int> rows);
+
+    /// <summary>The hidden state of a row of the last step, as it enters the output head.</summary>
+    void Hidden(int row, Span<float> destination);
+
+    /// <summary>Copies pages of a group, in every layer and stream: page from[i] onto page to[i].</summary>
+    void CopyPages(int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to);
+}
