@@ -16,8 +16,8 @@ public enum NormKind
 /// <summary>A normalisation with its weights on the device.</summary>
 /// <param name="Kind">What the vector is divided by.</param>
 /// <param name="Epsilon">Added under the root.</param>
-/// <param name="Weight">Factors [1 x heads or 1 x width]; empty for none.</param>
-/// <param name="Bias">Added after the factors; empty for none.</param>
+/// <param name="Weight">Factors [1 x width], the same for every vector of a row, or [1 x heads * width]; empty for none.</param>
+/// <param name="Bias">Added after the factors, in either size; empty for none.</param>
 /// <param name="Offset">Added to every factor: 1 for models that store w of 1 + w.</param>
 public readonly record struct Norm(NormKind Kind, float Epsilon, Tensor Weight = default, Tensor Bias = default, float Offset = 0);
 

@@ -1,0 +1,219 @@
+namespace Serving.Devices.Reference;
+
+/// <summary>
+/// Every operation as the plainest loop over host memory: sums in double precision, results rounded to single once. Slow, and the oracle
+/// of every fast device.
+/// </summary>
+public sealed class ReferenceDevice : IDevice
+{
+    readonly HostMemory _memory = new();
+
+    /// <summary>What the device is, for people.</summary>
+    public string Description => "reference (one thread, double precision)";
+
+    /// <summary>Bytes that can still be taken.</summary>
+    public long FreeBytes => _memory.FreeBytes;
+
+    /// <summary>True: matrices are widened row by row when they are read.</summary>
+    public bool KeepsSource => true;
+
+    /// <summary>Takes zeroed memory, aligned to 64 bytes.</summary>
+    public nint Allocate(long bytes) => _memory.Allocate(bytes);
+
+    /// <summary>Gives memory back; throws if it was not taken here.</summary>
+    public void Free(nint address) => _memory.Free(address);
+
+    /// <summary>Gives all memory back.</summary>
+    public void Dispose() => _memory.Dispose();
+
+    /// <summary>Keeps the stored matrix as it is.</summary>
+    public Matrix Load(StoredTensor source)
+    {
+        ShapeChecks.Load(source);
+        return new ReferenceMatrix(source);
+    }
+
+    /// <summary>Copies host values to the device.</summary>
+    public void Write(ReadOnlySpan<float> source, Tensor destination)
+    {
+        ShapeChecks.Copy(destination, source.Length);
+        for (var row = 0; row < destination.Rows; row++)
+            destination.SetRow(row, source.Slice(row * destination.Columns, destination.Columns));
+    }
+
+    /// <summary>Copies device values to the host, row by row.</summary>
+    public void Read(Tensor source, Span<float> destination)
+    {
+        ShapeChecks.Copy(source, destination.Length);
+        for (var row = 0; row < source.Rows; row++)
+            source.Row(row).CopyTo(destination[(row * source.Columns)..]);
+    }
+
+    /// <summary>destination[i] = table[ids[i]] * scale.</summary>
+    public void Embed(Matrix table, ReadOnlySpan<int> ids, float scale, Tensor destination)
+    {
+        ShapeChecks.Embed(table, ids, destination);
+        var values = new float[table.Inputs];
+        for (var row = 0; row < ids.Length; row++)
+        {
+            ((ReferenceMatrix)table).Row(0, ids[row], values);
+            for (var i = 0; i < values.Length; i++) values[i] *= scale;
+            destination.SetRow(row, values);
+        }
+    }
+
+    /// <summary>destination = source W^T + bias; product and bias are one sum.</summary>
+    public void Multiply(Matrix weights, Tensor source, Tensor bias, Tensor destination)
+    {
+        ShapeChecks.Multiply(weights, source, bias, destination);
+        var values = new float[weights.Inputs];
+        var rows = Enumerable.Range(0, source.Rows).Select(row => source.Row(row)).ToArray();
+        for (var output = 0; output < weights.Outputs; output++)
+        {
+            ((ReferenceMatrix)weights).Row(0, output, values);
+            for (var row = 0; row < source.Rows; row++)
+                destination.At(row, output) = (float)(ReferenceMatrix.Dot(values, rows[row]) + (bias.IsEmpty ? 0 : bias.At(0, output)));
+        }
+    }
+
+    /// <summary>Matrix h of the stack on vector h of every row.</summary>
+    public void MultiplyHeads(Matrix weights, Tensor source, Tensor destination)
+    {
+        ShapeChecks.MultiplyHeads(weights, source, destination);
+        for (var row = 0; row < source.Rows; row++)
+            for (var head = 0; head < source.Heads; head++)
+                ((ReferenceMatrix)weights).Multiply(head, source.Vector(row, head), destination.Vector(row, head));
+    }
+
+    /// <summary>Each row's chosen experts on it, or on their own rows of the source.</summary>
+    public void MultiplyExperts(Matrix experts, Tensor source, RoutedExperts routed, Tensor destination)
+    {
+        ShapeChecks.MultiplyExperts(experts, source, routed, destination);
+        var ids = routed.Ids();
+        var shared = destination.Rows / Math.Max(1, source.Rows);
+        var results = new float[experts.Outputs];
+        for (var row = 0; row < destination.Rows; row++)
+        {
+            var input = source.Row(row / shared);
+            if (ids[row] < experts.Stack) ((ReferenceMatrix)experts).Multiply(ids[row], input, results);
+            else for (var i = 0; i < results.Length; i++) results[i] = i < input.Length ? input[i] : 0;
+            destination.SetRow(row, results);
+        }
+    }
+
+    /// <summary>Chooses experts from router logits.</summary>
+    public void Route(RoutingRule rule, Tensor logits, Tensor bias, RoutedExperts routed)
+    {
+        ShapeChecks.Route(rule, logits, bias, routed);
+        for (var row = 0; row < logits.Rows; row++)
+            ReferenceRouting.Route(rule, logits.Row(row), bias.IsEmpty ? [] : bias.Row(0),
+                routed.Ids().Slice(row * rule.Chosen, rule.Chosen), routed.Weights.Vector(row, 0));
+    }
+
+    /// <summary>Adds each row's expert outputs, weighted.</summary>
+    public void CombineExperts(Tensor source, RoutedExperts routed, Tensor destination)
+    {
+        ShapeChecks.CombineExperts(source, routed, destination);
+        var chosen = routed.Weights.Width;
+        for (var row = 0; row < destination.Rows; row++)
+            for (var column = 0; column < destination.Columns; column++)
+            {
+                double sum = destination.At(row, column);
+                for (var j = 0; j < chosen; j++) sum += (double)routed.Weights.At(row, j) * source.At(row * chosen + j, column);
+                destination.At(row, column) = (float)sum;
+            }
+    }
+
+    /// <summary>Normalises every vector.</summary>
+    public void Normalize(Norm norm, Tensor source, Tensor destination)
+    {
+        ShapeChecks.Normalize(norm, source, destination);
+        for (var row = 0; row < source.Rows; row++)
+            for (var head = 0; head < source.Heads; head++)
+                ReferenceElements.Normalize(norm, source.Vector(row, head), Own(norm.Weight, head), Own(norm.Bias, head), destination.Vector(row, head));
+
+        ReadOnlySpan<float> Own(Tensor factors, int head) => factors.IsEmpty ? []
+            : factors.Columns == source.Width ? factors.Row(0)
+            : factors.Row(0).AsSpan(head * source.Width, source.Width);
+    }
+
+    /// <summary>Turns pairs of every vector by the angles of its row.</summary>
+    public void Rotate(Tensor vectors, Tensor angles, bool interleaved)
+    {
+        ShapeChecks.Rotate(vectors, angles);
+        for (var row = 0; row < vectors.Rows; row++)
+            for (var head = 0; head < vectors.Heads; head++)
+                ReferenceElements.Rotate(vectors.Vector(row, head), angles.Row(row), interleaved);
+    }
+
+    /// <summary>destination = activation(gate) * up, or activation(gate) alone.</summary>
+    public void Activate(Activation activation, Tensor gate, Tensor up, Tensor destination)
+    {
+        ShapeChecks.Same("activate", gate, destination);
+        if (!up.IsEmpty) ShapeChecks.Same("activate", gate, up);
+        for (var row = 0; row < gate.Rows; row++)
+            for (var column = 0; column < gate.Columns; column++)
+                destination.At(row, column) = (float)(ReferenceElements.Activate(activation, gate.At(row, column)) * (up.IsEmpty ? 1.0 : up.At(row, column)));
+    }
+
+    /// <summary>destination += source * scale.</summary>
+    public void Add(Tensor source, float scale, Tensor destination)
+    {
+        ShapeChecks.Same("add", source, destination);
+        for (var row = 0; row < source.Rows; row++)
+            for (var column = 0; column < source.Columns; column++)
+                destination.At(row, column) = (float)(destination.At(row, column) + (double)source.At(row, column) * scale);
+    }
+
+    /// <summary>destination *= factor, or each row its own factor.</summary>
+    public void Scale(Tensor destination, float factor, Tensor factors)
+    {
+        ShapeChecks.Scale(destination, factors);
+        for (var row = 0; row < destination.Rows; row++)
+            for (var column = 0; column < destination.Columns; column++)
+                destination.At(row, column) *= factors.IsEmpty ? factor : factors.At(row, 0);
+    }
+
+    /// <summary>destination[i] = source[rows[i]].</summary>
+    public void Gather(Tensor source, ReadOnlySpan<int> rows, Tensor destination)
+    {
+        ShapeChecks.Gather(source, rows, destination);
+        for (var row = 0; row < rows.Length; row++)
+            destination.SetRow(row, source.Row(rows[row]));
+    }
+
+    /// <summary>Stores each row's vectors in its page, row-major as [row][group][width].</summary>
+    public void WriteRows(Tensor source, PagedRows stream, RowBatch batch, PageBatch pages)
+    {
+        ShapeChecks.WriteRows(source, stream, batch, pages);
+        for (var run = 0; run < batch.Runs; run++)
+            for (var row = batch.RunStarts[run]; row < batch.RunStarts[run + 1]; row++)
+                for (var group = 0; group < stream.Groups; group++)
+                {
+                    var stored = ReferenceAttention.Vector(stream, pages.Of(run), batch.Positions[row], group);
+                    var vector = source.Vector(row, group);
+                    for (var i = 0; i < vector.Length; i++) stream.SetValue(stored, i, vector[i]);
+                }
+    }
+
+    /// <summary>Attention of every row and head over the cached rows of its run.</summary>
+    public void Attend(AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
+    {
+        ShapeChecks.Attend(shape, cached, batch, pages);
+        ShapeChecks.Attend(shape, rule, batch.Rows, main, rotary, destination);
+        for (var run = 0; run < batch.Runs; run++)
+            for (var row = batch.RunStarts[run]; row < batch.RunStarts[run + 1]; row++)
+                for (var head = 0; head < shape.QueryHeads; head++)
+                    ReferenceAttention.Attend(
+                        shape, rule, head, batch.Positions[row], main.Vector(row, head), shape.RotaryWidth > 0 ? rotary.Vector(row, head) : [],
+                        cached, pages.Of(run), destination.Vector(row, head));
+    }
+
+    /// <summary>Copies whole pages of a stream, in order.</summary>
+    public void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        ShapeChecks.CopyPages(from, to);
+        for (var i = 0; i < from.Length; i++)
+            stream.Page(from[i]).CopyTo(stream.Page(to[i]));
+    }
+}

@@ -1,0 +1,175 @@
+namespace Serving.Devices;
+
+/// <summary>What must hold of the arguments of an <see cref="IDevice"/> operation. Every method throws <see cref="ArgumentException"/> with the numbers.</summary>
+public static class ShapeChecks
+{
+    /// <summary>A host span that holds a tensor.</summary>
+    public static void Copy(Tensor tensor, int values)
+    {
+        if (values != (long)tensor.Rows * tensor.Columns) throw Mismatch("copy", $"{Of(tensor)} and {values} host values");
+    }
+
+    /// <summary>A matrix that can be loaded: two sizes, or three for a stack.</summary>
+    public static void Load(StoredTensor source)
+    {
+        if (source.Shape.Length is not (2 or 3))
+            throw Mismatch("load", $"{source.Name} {source.Describe()} is neither [outputs, inputs] nor [stack, outputs, inputs]");
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Embed"/>.</summary>
+    public static void Embed(Matrix table, ReadOnlySpan<int> ids, Tensor destination)
+    {
+        if (table.Stack != 1 || destination.Rows != ids.Length || destination.Columns != table.Inputs)
+            throw Mismatch("embed", $"table {Of(table)}, {ids.Length} ids, destination {Of(destination)}");
+        Indices("embed", ids, table.Outputs);
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Multiply"/>.</summary>
+    public static void Multiply(Matrix weights, Tensor source, Tensor bias, Tensor destination)
+    {
+        if (weights.Stack != 1 || source.Columns != weights.Inputs || destination.Columns != weights.Outputs || source.Rows != destination.Rows
+            || (!bias.IsEmpty && bias.Columns != weights.Outputs))
+            throw Mismatch("multiply", $"weights {Of(weights)}, source {Of(source)}, bias {Of(bias)}, destination {Of(destination)}");
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.MultiplyHeads"/>.</summary>
+    public static void MultiplyHeads(Matrix weights, Tensor source, Tensor destination)
+    {
+        if (weights.Stack != source.Heads || weights.Stack != destination.Heads || source.Rows != destination.Rows
+            || source.Width != weights.Inputs || destination.Width != weights.Outputs)
+            throw Mismatch("multiply heads", $"weights {Of(weights)}, source {Of(source)}, destination {Of(destination)}");
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.MultiplyExperts"/>.</summary>
+    public static void MultiplyExperts(Matrix experts, Tensor source, RoutedExperts routed, Tensor destination)
+    {
+        var (rows, chosen) = (routed.Weights.Rows, routed.Weights.Width);
+        if (source.Columns != experts.Inputs || destination.Columns != experts.Outputs || destination.Rows != rows * chosen
+            || (source.Rows != rows && source.Rows != rows * chosen))
+            throw Mismatch("multiply experts", $"experts {Of(experts)}, {chosen} chosen, source {Of(source)}, destination {Of(destination)}");
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Route"/>.</summary>
+    public static void Route(RoutingRule rule, Tensor logits, Tensor bias, RoutedExperts routed)
+    {
+        if (rule.Groups < 1 || rule.Experts % rule.Groups != 0 || rule.KeptGroups < 1 || rule.KeptGroups > rule.Groups
+            || rule.Chosen < 1 || rule.Chosen > rule.Experts / rule.Groups * rule.KeptGroups)
+            throw Mismatch("route", $"{rule.Chosen} of {rule.Experts} experts in {rule.KeptGroups} of {rule.Groups} groups");
+        if (logits.Columns != rule.Experts || routed.Weights.Rows != logits.Rows || routed.Weights.Columns != rule.Chosen
+            || (!bias.IsEmpty && bias.Columns != rule.Experts))
+            throw Mismatch("route", $"{rule.Chosen} of {rule.Experts} experts, logits {Of(logits)}, bias {Of(bias)}, weights {Of(routed.Weights)}");
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.CombineExperts"/>.</summary>
+    public static void CombineExperts(Tensor source, RoutedExperts routed, Tensor destination)
+    {
+        if (source.Columns != destination.Columns || routed.Weights.Rows != destination.Rows || source.Rows != destination.Rows * routed.Weights.Width)
+            throw Mismatch("combine experts", $"source {Of(source)}, weights {Of(routed.Weights)}, destination {Of(destination)}");
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Normalize"/>.</summary>
+    public static void Normalize(Norm norm, Tensor source, Tensor destination)
+    {
+        Same("normalize", source, destination);
+        if (!Fits(norm.Weight, source) || !Fits(norm.Bias, source))
+            throw Mismatch("normalize", $"weight {Of(norm.Weight)}, bias {Of(norm.Bias)}, source {Of(source)}");
+
+        static bool Fits(Tensor factors, Tensor source) =>
+            factors.IsEmpty || factors.Columns == source.Width || factors.Columns == source.Columns;
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Rotate"/>.</summary>
+    public static void Rotate(Tensor vectors, Tensor angles)
+    {
+        if (vectors.Width % 2 != 0 || angles.Columns != vectors.Width || angles.Rows != vectors.Rows)
+            throw Mismatch("rotate", $"vectors {Of(vectors)}, angles {Of(angles)}");
+    }
+
+    /// <summary>Two tensors of equal sizes.</summary>
+    public static void Same(string operation, Tensor source, Tensor destination)
+    {
+        if (source.Rows != destination.Rows || source.Heads != destination.Heads || source.Width != destination.Width)
+            throw Mismatch(operation, $"{Of(source)} and {Of(destination)} are not of one shape");
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Scale"/>.</summary>
+    public static void Scale(Tensor destination, Tensor factors)
+    {
+        if (!factors.IsEmpty && (factors.Columns != 1 || factors.Rows != destination.Rows))
+            throw Mismatch("scale", $"destination {Of(destination)}, factors {Of(factors)}");
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Gather"/>.</summary>
+    public static void Gather(Tensor source, ReadOnlySpan<int> rows, Tensor destination)
+    {
+        if (destination.Rows != rows.Length || source.Columns != destination.Columns)
+            throw Mismatch("gather", $"source {Of(source)}, {rows.Length} rows, destination {Of(destination)}");
+        Indices("gather", rows, source.Rows);
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.WriteRows"/>.</summary>
+    public static void WriteRows(Tensor source, PagedRows stream, RowBatch batch, PageBatch pages)
+    {
+        if (source.Rows != batch.Rows || source.Heads != stream.Groups || source.Width != stream.Width)
+            throw Mismatch("write rows", $"source {Of(source)}, {batch.Rows} rows of {Of(stream)}");
+        Tables(stream.RowsPerPage, batch, pages);
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Attend"/> but its tensors: shape, streams and page tables.</summary>
+    public static void Attend(AttendShape shape, AttendRows cached, RowBatch batch, PageBatch pages)
+    {
+        var main = cached.Main;
+        if (shape.Groups < 1 || shape.QueryHeads % shape.Groups != 0 || main.Groups != shape.Groups
+            || main.Width < (shape.ValueInMain ? Math.Max(shape.MainWidth, shape.ValueWidth) : shape.MainWidth))
+            throw Mismatch("attend", $"{shape} over main rows {Of(main)}");
+        if (shape.RotaryWidth > 0 && (cached.Rotary.Groups != 1 || cached.Rotary.Width != shape.RotaryWidth || cached.Rotary.RowsPerPage != main.RowsPerPage))
+            throw Mismatch("attend", $"{shape} over main rows {Of(main)} and rotary rows {Of(cached.Rotary)}");
+        if (!shape.ValueInMain && (cached.Value.Groups != shape.Groups || cached.Value.Width < shape.ValueWidth || cached.Value.RowsPerPage != main.RowsPerPage))
+            throw Mismatch("attend", $"{shape} over main rows {Of(main)} and value rows {Of(cached.Value)}");
+        Tables(main.RowsPerPage, batch, pages);
+    }
+
+    /// <summary>The tensors of <see cref="IDevice.Attend"/>.</summary>
+    public static void Attend(AttendShape shape, ScoreRule rule, int rows, Tensor main, Tensor rotary, Tensor destination)
+    {
+        if (!Is(main, shape.MainWidth) || !Is(destination, shape.ValueWidth) || (shape.RotaryWidth > 0 && !Is(rotary, shape.RotaryWidth))
+            || (!rule.Sinks.IsEmpty && rule.Sinks.Columns != shape.QueryHeads))
+            throw Mismatch("attend", $"{shape} on {rows} rows: queries {Of(main)} and {Of(rotary)}, "
+                + $"sinks {Of(rule.Sinks)}, destination {Of(destination)}");
+
+        bool Is(Tensor tensor, int width) => tensor.Rows == rows && tensor.Heads == shape.QueryHeads && tensor.Width == width;
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.CopyPages"/>.</summary>
+    public static void CopyPages(ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        if (from.Length != to.Length) throw Mismatch("copy pages", $"{from.Length} pages onto {to.Length}");
+    }
+
+    static void Tables(int rowsPerPage, RowBatch batch, PageBatch pages)
+    {
+        for (var run = 0; run < batch.Runs; run++)
+        {
+            var (first, last) = (batch.RunStarts[run], batch.RunStarts[run + 1] - 1);
+            if (last < first) continue;
+            if (batch.Positions[first] < 0 || batch.Positions[last] / rowsPerPage >= pages.Of(run).Length)
+                throw Mismatch("reach the cache", $"run {run} has positions {batch.Positions[first]} to {batch.Positions[last]}, "
+                    + $"but a table of {pages.Of(run).Length} pages of {rowsPerPage} rows");
+        }
+    }
+
+    static void Indices(string operation, ReadOnlySpan<int> indices, int count)
+    {
+        foreach (var index in indices)
+            if ((uint)index >= (uint)count)
+                throw new ArgumentOutOfRangeException(nameof(indices), $"Cannot {operation}: row {index} of {count}.");
+    }
+
+    static ArgumentException Mismatch(string operation, string what) => new($"Cannot {operation}: {what}.");
+
+    static string Of(Tensor tensor) => tensor.IsEmpty ? "none" : $"[{tensor.Rows} x {tensor.Heads} x {tensor.Width}]";
+
+    static string Of(Matrix matrix) => $"[{matrix.Stack} x {matrix.Outputs} x {matrix.Inputs}]";
+
+    static string Of(PagedRows stream) => stream.IsEmpty ? "none" : $"[{stream.RowsPerPage} x {stream.Groups} x {stream.Width}] a page";
+}
