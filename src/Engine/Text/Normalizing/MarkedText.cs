@@ -1,0 +1,51 @@
+namespace Serving.Text;
+
+/// <summary>A text of which some characters are literal: no control token is recognised where it would touch one.</summary>
+readonly ref struct MarkedText(ReadOnlySpan<char> text, ReadOnlySpan<bool> literal)
+{
+    public ReadOnlySpan<char> Text { get; } = text;
+
+    /// <summary>One flag a character.</summary>
+    public ReadOnlySpan<bool> Literal { get; } = literal;
+
+    public MarkedText this[Range range] => new(Text[range], Literal[range]);
+}
+
+/// <summary>A growing text with its literal flags.</summary>
+sealed class MarkedBuffer(int capacity)
+{
+    char[] _text = new char[capacity];
+    bool[] _literal = new bool[capacity];
+    int _length;
+
+    public MarkedText Written => new(_text.AsSpan(0, _length), _literal.AsSpan(0, _length));
+
+    public void Clear() => _length = 0;
+
+    public void Append(char character, bool literal) => Append([character], literal);
+
+    public void Append(ReadOnlySpan<char> text, bool literal)
+    {
+        Reserve(text.Length);
+        text.CopyTo(_text.AsSpan(_length));
+        _literal.AsSpan(_length, text.Length).Fill(literal);
+        _length += text.Length;
+    }
+
+    public void Append(MarkedText text)
+    {
+        Reserve(text.Text.Length);
+        text.Text.CopyTo(_text.AsSpan(_length));
+        text.Literal.CopyTo(_literal.AsSpan(_length));
+        _length += text.Text.Length;
+    }
+
+    void Reserve(int more)
+    {
+        if (_text.Length - _length >= more)
+            return;
+        var size = Math.Max(_text.Length * 2, checked(_length + more));
+        Array.Resize(ref _text, size);
+        Array.Resize(ref _literal, size);
+    }
+}

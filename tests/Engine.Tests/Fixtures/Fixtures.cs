@@ -1,0 +1,18 @@
+namespace Serving.Tests;
+
+/// <summary>Where the tests' files lie.</summary>
+static class Fixtures
+{
+    static readonly string Root = FindRoot();
+
+    /// <summary>A file under <c>tests/fixtures</c>.</summary>
+    public static string Path(string relative) => System.IO.Path.Combine(Root, "tests", "fixtures", relative);
+
+    static string FindRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+            if (File.Exists(System.IO.Path.Combine(folder.FullName, "Serving.sln")))
+                return folder.FullName;
+        throw new DirectoryNotFoundException($"No Serving.sln above {AppContext.BaseDirectory}.");
+    }
+}
