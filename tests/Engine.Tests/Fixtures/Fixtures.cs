@@ -8,6 +8,9 @@ static class Fixtures
     /// <summary>A file under <c>tests/fixtures</c>.</summary>
     public static string Path(string relative) => System.IO.Path.Combine(Root, "tests", "fixtures", relative);
 
+    /// <summary>A file or folder of the repository.</summary>
+    public static string InRepository(string relative) => System.IO.Path.Combine(Root, relative);
+
     static string FindRoot()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

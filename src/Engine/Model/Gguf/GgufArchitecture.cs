@@ -1,0 +1,30 @@
+using System.Collections.Immutable;
+
+namespace Serving.Model.Gguf;
+
+/// <summary>How the keys and tensors of a GGUF architecture are called in the Hugging Face checkpoint of the same model. Data only.</summary>
+public sealed record GgufArchitecture(string Name, string ModelType)
+{
+    /// <summary>Metadata keys, without the architecture's prefix, and the configuration keys they stand for ("a.b" nests).</summary>
+    public ImmutableArray<(string Gguf, string Config)> Keys { get; init; } = Names.DecoderKeys;
+
+    /// <summary>Tensors outside the layers, without the ending .weight or .bias.</summary>
+    public ImmutableArray<(string Gguf, string Tensor)> Tensors { get; init; } = Names.DecoderTensors;
+
+    /// <summary>Tensors of layer N: blk.N.(left) is model.layers.N.(right).</summary>
+    public ImmutableArray<(string Gguf, string Tensor)> LayerTensors { get; init; } = Names.GatedLayerTensors;
+
+    /// <summary>Configuration keys that the architecture implies without saying them, with their values as JSON.</summary>
+    public ImmutableArray<(string Key, string Json)> Facts { get; init; } = [];
+
+    /// <summary>Configuration keys that are true if the first layer has a tensor (a bias).</summary>
+    public ImmutableArray<(string Key, string LayerTensor)> Presences { get; init; } = [];
+
+    /// <summary>The architectures that are served; a new one is its file and its line here.</summary>
+    public static ImmutableArray<GgufArchitecture> All { get; } = [Llama.Architecture, Step3.Architecture];
+
+    /// <summary>The architecture of a name; an unknown one is an error that lists those served.</summary>
+    public static GgufArchitecture Find(string name, string source) => All.FirstOrDefault(architecture => architecture.Name == name)
+        ?? throw new CheckpointException(
+            $"{source}: general.architecture is {name}; served are {string.Join(", ", All.Select(architecture => architecture.Name))}.");
+}
