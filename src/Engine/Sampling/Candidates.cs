@@ -6,7 +6,7 @@ namespace Serving.Sampling;
 /// <summary>The tokens that are still in the running, in the order of their ids, with room for a whole vocabulary that is used again for each row.</summary>
 sealed class Candidates
 {
-    const int LeastBuffer = 1024;
+    const int LeastBuffer = 128;
 
     int[] _ids = [];
     float[] _logits = [];
@@ -41,7 +41,7 @@ sealed class Candidates
     public void Take(ReadOnlySpan<float> row, int most, float floor)
     {
         Count = 0;
-        var buffer = (int)Math.Min(int.MaxValue, Math.Max(2L * most, LeastBuffer));
+        var buffer = (int)Math.Min(int.MaxValue, Math.Max(4L * most, LeastBuffer));
         var vectors = MemoryMarshal.Cast<float, Vector512<float>>(row);
         for (var i = 0; i < vectors.Length; i++)
         {
@@ -160,23 +160,18 @@ sealed class Candidates
         _keys.AsSpan(0, Count).CopyTo(_ranking);
         _weights.AsSpan(0, Count).CopyTo(_rankingWeights);
         var worst = WeightedCut.Find(_ranking.AsSpan(0, Count), _rankingWeights.AsSpan(0, Count), target);
+        var (ids, logits, weights, keys) = (_ids, _logits, _weights, _keys);
         var kept = 0;
         for (var i = 0; i < Count; i++)
         {
-            if (_keys[i] < worst)
-                continue;
-            (_ids[kept], _logits[kept], _weights[kept]) = (_ids[i], _logits[i], _weights[i]);
-            kept++;
+            // Written in either case: a branch would often be mispredicted.
+            (ids[kept], logits[kept], weights[kept]) = (ids[i], logits[i], weights[i]);
+            kept += keys[i] >= worst ? 1 : 0;
         }
 
         Count = kept;
         AddUp();
     }
 
-    void AddUp()
-    {
-        Total = 0;
-        foreach (var weight in _weights.AsSpan(0, Count))
-            Total += weight;
-    }
+    void AddUp() => Total = RowWeights.Sum(_weights.AsSpan(0, Count));
 }

@@ -48,18 +48,39 @@ static class RowWeights
     /// <summary>The weight of every logit of the row.</summary>
     public static void Fill(ReadOnlySpan<float> row, in Weighing weighing, Span<double> weights)
     {
+        var vectors = MemoryMarshal.Cast<float, Vector512<float>>(row);
+        var targets = MemoryMarshal.Cast<double, Vector512<double>>(weights[..row.Length]);
         var grain = Vector512.Create(weighing.Grain);
-        Span<double> last = stackalloc double[Vector512<float>.Count];
-        for (var i = 0; i < row.Length; i += Lanes)
+        for (var i = 0; i < vectors.Length; i++)
         {
-            var whole = row.Length - i >= Lanes;
-            var weight = Weigh(whole ? Vector512.Create(row.Slice(i, Lanes)) : Padded(row[i..]), weighing);
-            var target = whole ? weights.Slice(i, Lanes) : last;
-            Round(Vector512.WidenLower(weight), grain).CopyTo(target);
-            Round(Vector512.WidenUpper(weight), grain).CopyTo(target[Vector512<double>.Count..]);
-            if (!whole)
-                last[..(row.Length - i)].CopyTo(weights[i..]);
+            var weight = Weigh(vectors[i], weighing);
+            targets[2 * i] = Round(Vector512.WidenLower(weight), grain);
+            targets[2 * i + 1] = Round(Vector512.WidenUpper(weight), grain);
         }
+
+        var done = vectors.Length * Lanes;
+        if (done == row.Length)
+            return;
+        var last = Weigh(Padded(row[done..]), weighing);
+        for (var i = done; i < row.Length; i++)
+            weights[i] = last[i - done] + weighing.Grain - weighing.Grain;
+    }
+
+    /// <summary>The sum of weights.</summary>
+    public static double Sum(ReadOnlySpan<double> weights)
+    {
+        var vectors = MemoryMarshal.Cast<double, Vector512<double>>(weights);
+        Vector512<double> even = default, odd = default;
+        for (var i = 0; i + 1 < vectors.Length; i += 2)
+        {
+            even += vectors[i];
+            odd += vectors[i + 1];
+        }
+
+        var sum = Vector512.Sum(even + odd);
+        foreach (var weight in weights[((vectors.Length & ~1) * Vector512<double>.Count)..])
+            sum += weight;
+        return sum;
     }
 
     static void Accumulate(Vector512<float> weight, Vector512<double> grain, ref Vector512<double> low, ref Vector512<double> high)

@@ -1,29 +1,26 @@
+using System.Numerics;
+
 namespace Serving.Sampling;
 
-/// <summary>Finds where a ranking by descending key may be cut, by partitioning instead of sorting: linear in the number of keys on average.</summary>
+/// <summary>Finds where a ranking by descending key may be cut without sorting it: by the weight in each of 256 ranges of keys, then within one.</summary>
 static class WeightedCut
 {
-    const int SmallEnoughToSort = 32;
-    const int MostPartitions = 64;
+    const int SmallEnoughToSort = 48;
+    const int Bins = 256;
 
     /// <summary>
     /// The last key of the shortest ranking, best key first, whose weights sum to at least the target (above 0), or 0 when all together do not.
-    /// Keys are distinct and above 0; both spans are reordered. Sums are exact when the weights are (Weighing.DrawGrain) or whole numbers.
+    /// Keys are distinct and above 0; both spans are overwritten. Sums are exact when the weights are (Weighing.DrawGrain) or whole numbers.
     /// </summary>
     public static ulong Find(Span<ulong> keys, Span<double> weights, double target)
     {
         var reached = 0.0;
-        for (var round = 0; keys.Length > SmallEnoughToSort && round < MostPartitions; round++)
+        while (keys.Length > SmallEnoughToSort)
         {
-            var (split, above) = Partition(keys, weights);
-            var through = above + weights[split];
-            if (reached + above < target && reached + through >= target)
-                return keys[split];
-            var rest = reached + above >= target ? ..split : (split + 1)..;
-            if (rest.Start.Value > split)
-                reached += through;
-            keys = keys[rest];
-            weights = weights[rest];
+            // Each round leaves a 256th of the keys' range, so there are at most eight, whatever the keys.
+            var count = Narrow(keys, weights, target, ref reached);
+            keys = keys[..count];
+            weights = weights[..count];
         }
 
         keys.Sort(weights);
@@ -37,30 +34,34 @@ static class WeightedCut
         return 0;
     }
 
-    /// <summary>Moves the keys above a median of three to the front and it behind them; returns its place and the weight before it.</summary>
-    static (int Split, double Above) Partition(Span<ulong> keys, Span<double> weights)
+    /// <summary>Moves the keys of the range in which the target is reached to the front and returns their number; adds the weight above them.</summary>
+    static int Narrow(Span<ulong> keys, Span<double> weights, double target, ref double reached)
     {
-        var last = keys.Length - 1;
-        var (a, b, c) = (keys[0], keys[last / 2], keys[last]);
-        var pivot = Math.Max(Math.Min(a, b), Math.Min(Math.Max(a, b), c));
-        Swap(keys, weights, pivot == a ? 0 : pivot == b ? last / 2 : last, last);
-        var split = 0;
-        var above = 0.0;
-        for (var i = 0; i < last; i++)
+        var (least, most) = (ulong.MaxValue, 0UL);
+        foreach (var key in keys)
         {
-            if (keys[i] < pivot)
-                continue;
-            above += weights[i];
-            Swap(keys, weights, i, split++);
+            least = Math.Min(least, key);
+            most = Math.Max(most, key);
         }
 
-        Swap(keys, weights, split, last);
-        return (split, above);
-    }
+        var shift = Math.Max(0, 64 - BitOperations.LeadingZeroCount(most - least) - BitOperations.Log2(Bins));
+        Span<double> bins = stackalloc double[Bins];
+        for (var i = 0; i < keys.Length; i++)
+            bins[(int)((keys[i] - least) >> shift)] += weights[i];
+        var bin = Bins - 1;
+        for (; bin >= 0 && reached + bins[bin] < target; bin--)
+            reached += bins[bin];
 
-    static void Swap(Span<ulong> keys, Span<double> weights, int i, int j)
-    {
-        (keys[i], keys[j]) = (keys[j], keys[i]);
-        (weights[i], weights[j]) = (weights[j], weights[i]);
+        var count = 0;
+        for (var i = 0; i < keys.Length; i++)
+        {
+            // Written in either case: a branch would often be mispredicted.
+            var (key, weight) = (keys[i], weights[i]);
+            keys[count] = key;
+            weights[count] = weight;
+            count += (int)((key - least) >> shift) == bin ? 1 : 0;
+        }
+
+        return count;
     }
 }
