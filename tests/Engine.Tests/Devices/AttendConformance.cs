@@ -1,0 +1,199 @@
+using Serving.Devices;
+
+namespace Serving.Tests;
+
+/// <summary>A shape, how its rows are cached, and what the kernel is told.</summary>
+public sealed record AttendCase(AttendShape Shape, int PageRows, CacheType Type)
+{
+    /// <summary>Width of the main stream, of which a score may read a prefix.</summary>
+    public int KeyWidth { get; init; } = Shape.MainWidth;
+
+    public ScoreRule Rule { get; init; } = new(1 / MathF.Sqrt(Shape.MainWidth + Shape.RotaryWidth));
+
+    public bool Sinks { get; init; }
+
+    /// <summary>First position and number of rows of each run.</summary>
+    public (int Position, int Count)[] Runs { get; init; } = [(0, 1), (5, 3), (0, 13), (40, 1), (63, 5)];
+}
+
+/// <summary>Cached rows: writing, reading by attention, copying.</summary>
+public abstract class AttendConformance(Func<int, IDevice> create) : DeviceConformance(create)
+{
+    static readonly (int, int)[] BeyondSpans = [(511, 3), (1020, 12), (0, 2), (1535, 1)];
+
+    public static TheoryData<AttendCase> Cases =>
+    [
+        new AttendCase(new(1, 1, 16, 0, 16, false), 16, CacheType.Float32),
+        new AttendCase(new(4, 1, 64, 0, 64, false), 16, CacheType.BFloat16),
+        new AttendCase(new(9, 3, 64, 0, 64, false), 64, CacheType.BFloat16),
+        new AttendCase(new(8, 8, 32, 0, 32, false), 3, CacheType.Float32),
+        new AttendCase(new(8, 8, 33, 0, 31, false), 1, CacheType.BFloat16),
+        new AttendCase(new(16, 4, 80, 0, 80, false), 64, CacheType.BFloat16),
+        new AttendCase(new(6, 2, 256, 0, 128, false), 16, CacheType.BFloat16),
+        new AttendCase(new(5, 1, 40, 8, 40, true), 16, CacheType.Float32),
+        new AttendCase(new(16, 1, 512, 64, 512, true), 64, CacheType.BFloat16),
+        new AttendCase(new(3, 1, 512, 64, 512, true), 3, CacheType.Float32),
+        new AttendCase(new(8, 2, 128, 32, 128, true), 64, CacheType.BFloat16),
+        new AttendCase(new(12, 4, 24, 6, 24, true), 16, CacheType.BFloat16),
+        new AttendCase(new(4, 2, 32, 32, 64, true), 16, CacheType.BFloat16) { KeyWidth = 64 },
+        new AttendCase(new(4, 2, 64, 16, 48, true), 16, CacheType.Float32),
+        new AttendCase(new(4, 2, 64, 16, 48, false), 64, CacheType.BFloat16),
+        new AttendCase(new(7, 7, 7, 0, 7, false), 3, CacheType.Float32) { Rule = new(0.3f, Softcap: 1.5f) },
+        new AttendCase(new(8, 2, 64, 0, 64, false), 16, CacheType.BFloat16) { Rule = new(0.125f, Softcap: 30, Window: 7) },
+        new AttendCase(new(8, 2, 64, 0, 64, false), 16, CacheType.BFloat16) { Rule = new(0.125f, Window: 16), Sinks = true },
+        new AttendCase(new(8, 2, 64, 0, 64, false), 16, CacheType.Float32) { Rule = new(0.125f, Chunk: 24) },
+        new AttendCase(new(8, 1, 64, 16, 64, true), 16, CacheType.BFloat16) { Rule = new(0.125f, Window: 1), Sinks = true },
+        new AttendCase(new(4, 1, 64, 0, 64, false), 64, CacheType.BFloat16) { Sinks = true, Runs = BeyondSpans },
+        new AttendCase(new(4, 2, 32, 8, 32, true), 16, CacheType.BFloat16) { Runs = BeyondSpans },
+        new AttendCase(new(4, 2, 32, 0, 32, false), 3, CacheType.Float32) { Rule = new(0.2f, Softcap: 20), Runs = BeyondSpans },
+        new AttendCase(new(4, 2, 32, 0, 32, false), 64, CacheType.BFloat16) { Rule = new(0.2f, Window: 600), Sinks = true, Runs = BeyondSpans },
+        new AttendCase(new(4, 2, 32, 0, 32, false), 64, CacheType.BFloat16) { Rule = new(0.2f, Chunk: 1000), Runs = BeyondSpans },
+        new AttendCase(new(4, 2, 32, 0, 32, false), 16, CacheType.BFloat16) { Rule = new(2), Runs = BeyondSpans },
+        new AttendCase(new(4, 4, 32, 0, 32, false), 64, CacheType.BFloat16) { Runs = [(0, 70)] },
+        new AttendCase(new(32, 4, 64, 16, 64, true), 64, CacheType.BFloat16) { Runs = [(0, 70), (100, 32)] },
+    ];
+
+    [Theory, MemberData(nameof(Cases))]
+    public void Attend_agrees_with_the_reference(AttendCase what) => Agrees($"{what}", lab =>
+    {
+        var cache = new CachedSequences(lab, what, [.. what.Runs.Select(run => run.Position + run.Count)]);
+        var (batch, pages) = Empty(what.Runs.Sum(run => run.Count), what.Runs.Length);
+        for (var owner = 0; owner < what.Runs.Length; owner++)
+        {
+            batch.Add(what.Runs[owner].Position, what.Runs[owner].Count);
+            pages.Add(cache.Table(owner, what.Rule.FirstVisible(what.Runs[owner].Position)));
+        }
+        int[] ids = [.. Enumerable.Range(0, batch.Rows)];
+        var output = Attend(lab, what, cache, batch, pages, ids);
+        lab.Sizes = [.. Enumerable.Repeat(8f, output.Length)];
+        return output;
+    });
+
+    public static TheoryData<AttendCase> LongCases =>
+    [
+        new AttendCase(new(4, 2, 32, 0, 32, false), 16, CacheType.BFloat16) { Sinks = true },
+        new AttendCase(new(8, 1, 64, 16, 64, true), 64, CacheType.BFloat16),
+        new AttendCase(new(5, 1, 40, 8, 40, true), 3, CacheType.Float32),
+        new AttendCase(new(4, 2, 32, 0, 32, false), 64, CacheType.BFloat16) { Rule = new(0.2f, Window: 520) },
+    ];
+
+    [Theory, MemberData(nameof(LongCases))]
+    public void Attention_of_a_row_depends_on_its_own_run_alone(AttendCase what)
+    {
+        // Rows 0 to 69 are spread over three owners, one of which ends beyond two spans.
+        (int First, int Count)[] owners = [(1010, 30), (0, 25), (500, 15)];
+        RowsStandAlone($"{what}", (lab, ids) =>
+        {
+            var cache = new CachedSequences(lab, what, [.. owners.Select(owner => owner.First + owner.Count)]);
+            var (batch, pages) = Empty(ids.Length, ids.Length);
+            for (var start = 0; start < ids.Length;)
+            {
+                var (owner, position) = Place(ids[start]);
+                var count = 1;
+                while (start + count < ids.Length && Place(ids[start + count]) == (owner, position + count)) count++;
+                batch.Add(position, count);
+                pages.Add(cache.Table(owner, what.Rule.FirstVisible(position)));
+                start += count;
+            }
+            return Attend(lab, what, cache, batch, pages, ids);
+        });
+
+        (int Owner, int Position) Place(int id)
+        {
+            var owner = 0;
+            for (; id >= owners[owner].Count; owner++) id -= owners[owner].Count;
+            return (owner, owners[owner].First + id);
+        }
+    }
+
+    [Theory, InlineData(CacheType.Float32), InlineData(CacheType.BFloat16)]
+    public void A_copied_page_reads_as_its_original_and_others_stay(CacheType type)
+    {
+        var what = new AttendCase(new(4, 2, 33, 8, 31, false), 16, type);
+        using var lab = new DeviceLab(Device(), 3, loose: false);
+        var cache = new CachedSequences(lab, what, [40, 50]);
+        float[][] before = [One(cache.Table(0), 39), One(cache.Table(1), 49)];
+
+        // The fork of owner 0 takes its last page to a spare one.
+        int[] fork = [.. cache.Table(0)];
+        int spare = Enumerable.Range(1, 9).Except(cache.Table(0)).Except(cache.Table(1)).First();
+        foreach (var stream in cache.Streams) lab.Device.CopyPages(stream, [fork[2]], [spare]);
+        fork[2] = spare;
+
+        SameBits("fork", before[0], One(fork, 39));
+        SameBits("original", before[0], One(cache.Table(0), 39));
+        SameBits("neighbour", before[1], One(cache.Table(1), 49));
+
+        float[] One(int[] table, int position)
+        {
+            var (batch, pages) = Empty(1, 1);
+            batch.Add(position, 1);
+            pages.Add(table);
+            return Attend(lab, what, cache, batch, pages, [position]);
+        }
+    }
+
+    [Fact]
+    public void Rows_written_in_pieces_read_as_rows_written_at_once()
+    {
+        // One owner's rows are written 5 at a time; attention over them must have the bits of one write.
+        var what = new AttendCase(new(4, 2, 32, 8, 32, true), 16, CacheType.BFloat16);
+        SameBits("pieces", Write([37]), Write([5, 5, 5, 5, 5, 5, 5, 2]));
+
+        float[] Write(int[] pieces)
+        {
+            using var lab = new DeviceLab(Device(), 3, loose: false);
+            var cache = new CachedSequences(lab, what, [37]);
+            var first = 0;
+            foreach (var count in pieces)
+            {
+                var (batch, pages) = Empty(count, 1);
+                batch.Add(first, count);
+                pages.Add(cache.Table(0));
+                int[] ids = [.. Enumerable.Range(first, count)];
+                lab.Device.WriteRows(lab.DrawRows(ids, 2, 32, salt: 1), cache.Streams[0], batch, pages);
+                lab.Device.WriteRows(lab.DrawRows(ids, 1, 8, salt: 2), cache.Streams[1], batch, pages);
+                first += count;
+            }
+            var (last, table) = Empty(1, 1);
+            last.Add(36, 1);
+            table.Add(cache.Table(0));
+            return Attend(lab, what, cache, last, table, [36]);
+        }
+    }
+
+    [Fact]
+    public void A_position_past_the_page_table_is_refused_with_its_numbers()
+    {
+        var what = new AttendCase(new(4, 2, 32, 0, 32, false), 16, CacheType.BFloat16);
+        using var lab = new DeviceLab(Device(), 3, loose: false);
+        var cache = new CachedSequences(lab, what, [32]);
+        var (batch, pages) = Empty(1, 1);
+        batch.Add(32, 1);
+        pages.Add(cache.Table(0));
+        var vectors = lab.Draw(1, 2, 32);
+        var error = Assert.ThrowsAny<ArgumentException>(() => lab.Device.WriteRows(vectors, cache.Streams[0], batch, pages));
+        Assert.Contains("32", error.Message);
+        Assert.Contains("2 pages of 16", error.Message);
+        Assert.ThrowsAny<ArgumentException>(() => Attend(lab, what, cache, batch, pages, [0]));
+    }
+
+    static float[] Attend(DeviceLab lab, AttendCase what, CachedSequences cache, RowBatch batch, PageBatch pages, int[] ids)
+    {
+        var shape = what.Shape;
+        var main = lab.DrawRows(ids, shape.QueryHeads, shape.MainWidth, salt: 11);
+        var rotary = shape.RotaryWidth > 0 ? lab.DrawRows(ids, shape.QueryHeads, shape.RotaryWidth, salt: 12) : default;
+        var rule = what.Sinks ? what.Rule with { Sinks = lab.DrawRows([0], 1, shape.QueryHeads, salt: 13) } : what.Rule;
+        var destination = lab.Blank(batch.Rows, shape.QueryHeads, shape.ValueWidth);
+        lab.Device.Attend(shape, rule, main, rotary, cache.Rows, batch, pages, destination);
+        return lab.Read(destination);
+    }
+
+    static (RowBatch Batch, PageBatch Pages) Empty(int rows, int runs)
+    {
+        var made = (Batch: new RowBatch(rows, runs), Pages: new PageBatch(runs));
+        made.Batch.Clear();
+        made.Pages.Clear();
+        return made;
+    }
+}
