@@ -78,8 +78,7 @@ public abstract class ProductConformance(Func<int, IDevice> create) : DeviceConf
                 var stored = lab.Stored(type, heads, outputs, inputs);
                 var (source, destination) = (lab.Draw(rows, heads, inputs), lab.Blank(rows, heads, outputs));
                 lab.Device.MultiplyHeads(lab.Device.Load(stored), source, destination);
-                lab.Sizes = [.. Enumerable.Range(0, rows * heads).SelectMany(vector =>
-                    Sizes(stored, vector % heads, lab.Read(source).AsSpan(vector * inputs, inputs)))];
+                lab.Sizes = Sizes(stored, lab.Read(source));
                 return lab.Read(destination);
             });
     }
@@ -125,22 +124,19 @@ public abstract class ProductConformance(Func<int, IDevice> create) : DeviceConf
         var source = lab.Draw(rows, 1, inputs);
         var destination = lab.Blank(rows, 1, outputs);
         lab.Device.Multiply(lab.Device.Load(stored), source, bias ? lab.Draw(1, 1, outputs) : default, destination);
-        var values = lab.Read(source);
-        lab.Sizes = [.. Enumerable.Range(0, rows).SelectMany(row => Sizes(stored, 0, values.AsSpan(row * inputs, inputs)))];
+        lab.Sizes = Sizes(stored, lab.Read(source));
         return lab.Read(destination);
     }
 
     // |w| |x| is no less than the sum of |w_i x_i|, and near it for drawn values; a bias adds at most 1.
-    static float[] Sizes(StoredTensor stored, int index, ReadOnlySpan<float> source)
+    static float[] Sizes(StoredTensor stored, float[] source)
     {
+        var (weights, vectors) = (Lengths(RowWidening.Widen(stored), stored.Columns), Lengths(source, stored.Columns));
         var outputs = stored.Shape[^2];
-        var (row, sizes) = (new float[stored.Columns], new float[outputs]);
-        var length = Math.Sqrt(ReferenceMatrix.Dot(source, source));
-        for (var i = 0; i < outputs; i++)
-        {
-            RowWidening.Widen(stored, index * outputs + i, row);
-            sizes[i] = (float)(Math.Sqrt(ReferenceMatrix.Dot(row, row)) * length) + 1;
-        }
-        return sizes;
+        var stack = stored.Rows / outputs;
+        return [.. vectors.SelectMany((length, vector) => weights.Skip(vector % stack * outputs).Take(outputs).Select(weight => weight * length + 1))];
     }
+
+    static float[] Lengths(float[] values, int width) =>
+        [.. values.Chunk(width).Select(vector => MathF.Sqrt(vector.Sum(value => value * value)))];
 }
