@@ -33,7 +33,8 @@ public sealed record RowPolicy(int Window = 0, int Chunk = 0)
 /// <param name="Stride">Rows of a head.</param>
 /// <param name="Offset">First row of the slice.</param>
 /// <param name="Rows">Rows of the slice.</param>
-public sealed record HeadMap(string Weight, int Stride, int Offset, int Rows);
+/// <param name="Inputs">Columns of the matrix: the width of what is cached.</param>
+public sealed record HeadMap(string Weight, int Stride, int Offset, int Rows, int Inputs);
 
 /// <summary>
 /// One softmax over cached rows. Its query has <paramref name="Heads"/> vectors, each a part for the main stream and,

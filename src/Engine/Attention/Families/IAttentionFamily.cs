@@ -1,0 +1,34 @@
+using System.Collections.Immutable;
+using Serving.Model;
+
+namespace Serving.Attention.Families;
+
+/// <summary>What a layer caches and how it reads it. Exactly one family describes a layer; tensor names decide as much as the configuration.</summary>
+public interface IAttentionFamily
+{
+    /// <summary>What papers and people call it.</summary>
+    string Name { get; }
+
+    /// <summary>Whether the layer's tensors are of this family.</summary>
+    bool Describes(AttentionContext layer);
+
+    /// <summary>The layer's attention as data.</summary>
+    AttentionPlan Plan(AttentionContext layer);
+}
+
+/// <summary>All families.</summary>
+public static class AttentionFamilies
+{
+    /// <summary>Every family; a new one is added here.</summary>
+    public static ImmutableArray<IAttentionFamily> All { get; } = [new Mha(), new Mfa(), new Mla()];
+
+    /// <summary>The one family that describes a layer.</summary>
+    /// <exception cref="CheckpointException">None does, or several do.</exception>
+    public static IAttentionFamily Of(AttentionContext layer)
+    {
+        var found = All.Where(family => family.Describes(layer)).ToList();
+        return found.Count == 1 ? found[0] : throw new CheckpointException(
+            $"{layer.Config.Source}: the tensors {layer.Prefix}* are described by {(found.Count == 0 ? "no attention family" : string.Join(" and ", found.Select(f => f.Name)))}; "
+            + $"families served: {string.Join(", ", All.Select(f => f.Name))}.");
+    }
+}

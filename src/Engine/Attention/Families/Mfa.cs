@@ -1,0 +1,41 @@
+using Serving.Model;
+
+namespace Serving.Attention.Families;
+
+/// <summary>
+/// Multi-matrix factorization attention (Hu et al., arXiv 2412.19255) in the form of Step-3 (arXiv 2507.19427): one wide key head and
+/// one wide value head; the query goes through a shared down-projection with a norm, then up to every head. All of a head turns.
+/// </summary>
+public sealed class Mfa : IAttentionFamily
+{
+    /// <inheritdoc/>
+    public string Name => "MFA";
+
+    /// <inheritdoc/>
+    public bool Describes(AttentionContext layer) => layer.Has("wq.weight") && layer.Has("k_proj.weight") && layer.Has("v_proj.weight");
+
+    /// <inheritdoc/>
+    public AttentionPlan Plan(AttentionContext layer)
+    {
+        var (hidden, heads, width) = (layer.HiddenSize, layer.Heads, layer.Config.Int("head_dim"));
+        var shared = layer.Config.IntOrNull("share_q_dim") ?? width;
+        if (layer.Config.Int("num_attention_groups", 1) is var groups and not 1)
+            throw layer.Config.Wrong("num_attention_groups", $"{groups}", "1, since there is one key and one value head");
+        return new()
+        {
+            Streams =
+            [
+                new("key", Projection.Of(layer.Linear("k_proj", width, hidden), layer.Rotate(width)), width),
+                new("value", Projection.Of(layer.Linear("v_proj", width, hidden)), width),
+            ],
+            Branch = new(heads, Projection.Of(
+                layer.Linear("q_proj", shared, hidden), layer.Norm("inter_norm", shared), layer.Linear("wq", heads * width, shared), layer.Rotate(width)), "key")
+            {
+                Value = "value",
+                Scale = layer.Scale ?? 1 / MathF.Sqrt(width),
+                Output = Projection.Of(layer.Linear("o_proj", hidden, heads * width)),
+            },
+            Rows = layer.Rows,
+        };
+    }
+}

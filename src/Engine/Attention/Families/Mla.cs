@@ -1,0 +1,55 @@
+using Serving.Model;
+
+namespace Serving.Attention.Families;
+
+/// <summary>
+/// Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1): every token leaves one normed latent and one rotary key
+/// that all heads share. Absorbed, the latent is key and value at once.
+/// </summary>
+public sealed class Mla : IAttentionFamily
+{
+    /// <summary>The latent norms are built without the model's epsilon in every published implementation.</summary>
+    const float LatentEpsilon = 1e-6f;
+
+    /// <inheritdoc/>
+    public string Name => "MLA";
+
+    /// <inheritdoc/>
+    public bool Describes(AttentionContext layer) => layer.Has("kv_a_proj_with_mqa.weight") && layer.Has("kv_b_proj.weight");
+
+    /// <inheritdoc/>
+    public AttentionPlan Plan(AttentionContext layer)
+    {
+        var (hidden, heads, latent) = (layer.HiddenSize, layer.Heads, layer.Config.Int("kv_lora_rank"));
+        // What they say of MLA models differs from type to type; the widths above and below count.
+        layer.Config.Ignore("head_dim", "num_key_value_heads");
+        var (content, rotary, value) = (layer.Config.Int("qk_nope_head_dim"), layer.Config.Int("qk_rope_head_dim"), layer.Config.Int("v_head_dim"));
+        var down = layer.Linear("kv_a_proj_with_mqa", latent + rotary, hidden) with { Of = latent + rotary };
+        return new()
+        {
+            Streams =
+            [
+                new("latent", Projection.Of(down with { Outputs = latent }, layer.Norm("kv_a_layernorm", latent, LatentEpsilon)), latent),
+                new("rotary", Projection.Of(down with { First = latent, Outputs = rotary }, layer.Rotate(rotary)), rotary),
+            ],
+            Branch = new(heads, Query(layer, heads * (content + rotary), content), "latent")
+            {
+                Rotary = "rotary",
+                RotaryOffset = content,
+                KeyMap = new($"{layer.Prefix}kv_b_proj.weight", content + value, 0, content, latent),
+                ValueMap = new($"{layer.Prefix}kv_b_proj.weight", content + value, content, value, latent),
+                Scale = layer.Scale ?? 1 / MathF.Sqrt(content + rotary),
+                Output = Projection.Of(layer.Linear("o_proj", hidden, heads * value)),
+            },
+            Rows = layer.Rows,
+        };
+    }
+
+    static Projection Query(AttentionContext layer, int outputs, int content)
+    {
+        var turn = layer.Rotate(outputs / layer.Heads, content);
+        return layer.Config.IntOrNull("q_lora_rank") is { } rank and > 0
+            ? Projection.Of(layer.Linear("q_a_proj", rank, layer.HiddenSize), layer.Norm("q_a_layernorm", rank, LatentEpsilon), layer.Linear("q_b_proj", outputs, rank), turn)
+            : Projection.Of(layer.Linear("q_proj", outputs, layer.HiddenSize), turn);
+    }
+}

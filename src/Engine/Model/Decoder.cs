@@ -1,0 +1,142 @@
+using Serving.Devices;
+using Serving.Model.Layers;
+
+namespace Serving.Model;
+
+/// <summary>A model on a device: embeds a step's tokens, runs its layers over the cache, and gives logits of the rows that are asked for.</summary>
+public sealed class Decoder : IDecoder, IDisposable
+{
+    /// <summary>A block with its norms.</summary>
+    sealed record Block(Norm? Before, Func<Tensor, StepInput, Tensor> Run, Norm? After, float Scale);
+
+    readonly ModelPlan _plan;
+    readonly IDevice _device;
+    readonly LayerContext _context;
+    readonly Action<int, ReadOnlySpan<int>, ReadOnlySpan<int>> _copyPages;
+    readonly Matrix _embedding;
+    readonly Matrix _head;
+    readonly Norm? _finalNorm;
+    readonly Block[][] _layers;
+    readonly float[] _logits;
+    Tensor _hidden;
+
+    /// <summary>Brings a model's weights to a device.</summary>
+    /// <param name="plan">The model.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="cache">Where its rows are kept.</param>
+    /// <param name="maxRows">Most rows of a step.</param>
+    public Decoder(ModelPlan plan, Weights weights, IDevice device, IDecoderCache cache, int maxRows)
+    {
+        _plan = plan;
+        _device = device;
+        _copyPages = cache.CopyPages;
+        _context = new(device, weights, new(device), new(device, maxRows));
+        _embedding = weights.Matrix(new(plan.Embedding, plan.VocabularySize, plan.HiddenSize));
+        _head = weights.Matrix(new(plan.Head, plan.VocabularySize, plan.HiddenSize));
+        _finalNorm = Bind(plan.FinalNorm);
+        var attention = 0;
+        _layers = [.. plan.Layers.Select(layer => layer.Blocks.Select(block => Bind(block, cache, ref attention)).ToArray())];
+        _logits = new float[LogitRows * plan.VocabularySize];
+    }
+
+    /// <inheritdoc/>
+    public int VocabularySize => _plan.VocabularySize;
+
+    /// <inheritdoc/>
+    public int HiddenSize => _plan.HiddenSize;
+
+    /// <inheritdoc/>
+    public int LogitRows => 32;
+
+    /// <summary>Told of the residual stream [rows x hidden] before the first layer (0) and after each layer (1 and on); for tests and debugging.</summary>
+    public Action<int, Tensor>? Probe { get; set; }
+
+    /// <inheritdoc/>
+    public void Forward(StepInput step)
+    {
+        var rows = step.Rows.Rows;
+        _context.Scratch.Release(default);
+        _context.Rotary.Fill(step);
+        _hidden = _context.Scratch.Take(rows, HiddenSize);
+        _device.Embed(_embedding, step.Tokens.AsSpan(0, rows), _plan.EmbeddingScale, _hidden);
+        Probe?.Invoke(0, _hidden);
+        for (var layer = 0; layer < _layers.Length; layer++)
+        {
+            foreach (var block in _layers[layer]) Run(block, step);
+            Probe?.Invoke(layer + 1, _hidden);
+        }
+    }
+
+    void Run(Block block, StepInput step)
+    {
+        var mark = _context.Scratch.Mark();
+        var input = _hidden;
+        if (block.Before is { } before) _device.Normalize(before, _hidden, input = _context.Scratch.Take(_hidden.Rows, HiddenSize));
+        var result = block.Run(input, step);
+        if (block.After is { } after) _device.Normalize(after, result, result);
+        _device.Add(result, block.Scale, _hidden);
+        _context.Scratch.Release(mark);
+    }
+
+    /// <inheritdoc/>
+    public Span<float> Logits(ReadOnlySpan<int> rows)
+    {
+        if (rows.Length > LogitRows) throw new ArgumentException($"{rows.Length} rows of logits asked for; at most {LogitRows} at a time.", nameof(rows));
+        var mark = _context.Scratch.Mark();
+        var logits = _context.Scratch.Take(rows.Length, VocabularySize);
+        _device.Multiply(_head, HeadInput(rows), default, logits);
+        if (_plan.LogitScale != 1) _device.Scale(logits, _plan.LogitScale, default);
+        var host = _logits.AsSpan(0, rows.Length * VocabularySize);
+        _device.Read(logits, host);
+        _context.Scratch.Release(mark);
+        return host;
+    }
+
+    /// <inheritdoc/>
+    public void Hidden(int row, Span<float> destination)
+    {
+        var mark = _context.Scratch.Mark();
+        _device.Read(HeadInput([row]), destination);
+        _context.Scratch.Release(mark);
+    }
+
+    /// <inheritdoc/>
+    public void CopyPages(int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to) => _copyPages(pageGroup, from, to);
+
+    /// <summary>Gives scratch memory back; weights and cache belong to others.</summary>
+    public void Dispose()
+    {
+        _context.Scratch.Dispose();
+        _context.Rotary.Dispose();
+    }
+
+    Tensor HeadInput(ReadOnlySpan<int> rows)
+    {
+        var input = _context.Scratch.Take(rows.Length, HiddenSize);
+        _device.Gather(_hidden, rows, input);
+        if (_finalNorm is { } norm) _device.Normalize(norm, input, input);
+        if (_plan.HeadInputScale != 1) _device.Scale(input, _plan.HeadInputScale, default);
+        return input;
+    }
+
+    Norm? Bind(Attention.Step.Normalize? norm) => norm is null ? null : ProjectionLayer.Bind(norm, _context);
+
+    Block Bind(BlockPlan block, IDecoderCache cache, ref int attention) =>
+        new(Bind(block.Before), Body(block, cache, ref attention), Bind(block.After), block.Scale);
+
+    Func<Tensor, StepInput, Tensor> Body(BlockPlan block, IDecoderCache cache, ref int attention)
+    {
+        switch (block)
+        {
+            case AttentionBlock { Plan: var plan }:
+                var index = attention++;
+                return new AttentionLayer(plan, _context, stream => cache.View(index, stream), cache.PageGroup(index)).Run;
+            case FeedForwardBlock { Plan: var plan }:
+                var layer = FeedForwardLayer.Bind(plan, _context);
+                return (input, _) => layer.Run(input);
+            default:
+                throw new InvalidOperationException($"Block {block.GetType().Name} has no execution.");
+        }
+    }
+}

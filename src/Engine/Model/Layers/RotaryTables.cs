@@ -1,0 +1,46 @@
+using Serving.Attention;
+using Serving.Devices;
+
+namespace Serving.Model.Layers;
+
+/// <summary>Cosines and sines of a step's rows, one table for each distinct <see cref="RotaryPlan"/>; filled once a step.</summary>
+/// <param name="device">Where the tables lie.</param>
+/// <param name="maxRows">Most rows of a step.</param>
+public sealed class RotaryTables(IDevice device, int maxRows) : IDisposable
+{
+    readonly List<(RotaryPlan Plan, Tensor Table)> _tables = [];
+    float[] _host = [];
+
+    /// <summary>The number of a plan's table, the same for equal plans.</summary>
+    public int Add(RotaryPlan plan)
+    {
+        var known = _tables.FindIndex(table => table.Plan.Equals(plan));
+        if (known >= 0) return known;
+        var bytes = (long)maxRows * plan.Width * sizeof(float);
+        _tables.Add((plan, Tensor.Matrix(device.Allocate(bytes), maxRows, plan.Width)));
+        if (_host.Length < maxRows * plan.Width) _host = new float[maxRows * plan.Width];
+        return _tables.Count - 1;
+    }
+
+    /// <summary>The angles of a step's rows [rows x width].</summary>
+    public Tensor Angles(int table, int rows) => _tables[table].Table.Take(rows);
+
+    /// <summary>Computes the tables of a step.</summary>
+    public void Fill(StepInput step)
+    {
+        foreach (var (plan, table) in _tables)
+        {
+            for (var run = 0; run < step.Rows.Runs; run++)
+                for (var row = step.Rows.RunStarts[run]; row < step.Rows.RunStarts[run + 1]; row++)
+                    plan.Fill(step.Rows.Positions[row], step.LengthLimits[run], _host.AsSpan(row * plan.Width, plan.Width));
+            device.Write(_host.AsSpan(0, step.Rows.Rows * plan.Width), table.Take(step.Rows.Rows));
+        }
+    }
+
+    /// <summary>Gives the memory back to the device.</summary>
+    public void Dispose()
+    {
+        foreach (var (_, table) in _tables) device.Free(table.Address);
+        _tables.Clear();
+    }
+}

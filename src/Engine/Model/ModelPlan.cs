@@ -1,0 +1,93 @@
+using System.Collections.Immutable;
+using Serving.Attention;
+using Serving.Devices;
+
+namespace Serving.Model;
+
+/// <summary>A model as data: what its weights are called and in which order they act. A model type makes it from a checkpoint.</summary>
+public sealed record ModelPlan
+{
+    /// <summary>Values in a hidden row.</summary>
+    public required int HiddenSize { get; init; }
+
+    /// <summary>Tokens of the vocabulary: rows of the embedding and of the head.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>Most tokens of a sequence that the model was made for.</summary>
+    public required int MaxLength { get; init; }
+
+    /// <summary>Stored embedding [VocabularySize x HiddenSize].</summary>
+    public required string Embedding { get; init; }
+
+    /// <summary>Factor on embedded rows.</summary>
+    public float EmbeddingScale { get; init; } = 1;
+
+    /// <summary>The layers, first to last.</summary>
+    public required ImmutableArray<LayerPlan> Layers { get; init; }
+
+    /// <summary>What enters the head; null for the hidden state itself.</summary>
+    public required Step.Normalize? FinalNorm { get; init; }
+
+    /// <summary>Factor on the normed hidden state before the head.</summary>
+    public float HeadInputScale { get; init; } = 1;
+
+    /// <summary>Stored head [VocabularySize x HiddenSize]; the embedding when tied.</summary>
+    public required string Head { get; init; }
+
+    /// <summary>Factor on logits.</summary>
+    public float LogitScale { get; init; } = 1;
+
+    /// <summary>Attention of every block that has one, in the order of the blocks.</summary>
+    public IEnumerable<AttentionPlan> Attentions => Layers.SelectMany(layer => layer.Blocks).OfType<AttentionBlock>().Select(block => block.Plan);
+}
+
+/// <summary>One layer: blocks that each read the residual stream and add to it.</summary>
+/// <param name="Blocks">The blocks, in order.</param>
+public sealed record LayerPlan(ImmutableArray<BlockPlan> Blocks);
+
+/// <summary>A block on the residual stream: x += Scale * After(block(Before(x))).</summary>
+public abstract record BlockPlan
+{
+    /// <summary>Norm on what the block reads; null for none.</summary>
+    public Step.Normalize? Before { get; init; }
+
+    /// <summary>Norm on what the block gives; null for none.</summary>
+    public Step.Normalize? After { get; init; }
+
+    /// <summary>Factor on what the block gives.</summary>
+    public float Scale { get; init; } = 1;
+}
+
+/// <summary>A block of attention.</summary>
+/// <param name="Plan">What it caches and how it reads.</param>
+public sealed record AttentionBlock(AttentionPlan Plan) : BlockPlan;
+
+/// <summary>A block of feed-forward products.</summary>
+/// <param name="Plan">Dense or routed.</param>
+public sealed record FeedForwardBlock(FeedForwardPlan Plan) : BlockPlan;
+
+/// <summary>A feed-forward network as data.</summary>
+public abstract record FeedForwardPlan;
+
+/// <summary>down(activation(gate x) * up x), or down(activation(up x)) without a gate.</summary>
+/// <param name="Gate">Gate matrix; null for none.</param>
+/// <param name="Up">Up matrix.</param>
+/// <param name="Down">Down matrix.</param>
+/// <param name="Activation">The function.</param>
+public sealed record DenseFeedForward(Step.Linear? Gate, Step.Linear Up, Step.Linear Down, Activation Activation) : FeedForwardPlan;
+
+/// <summary>Experts chosen by a router, and what every token passes through beside them.</summary>
+/// <param name="Router">Router matrix [experts x hidden].</param>
+/// <param name="Rule">How experts are chosen.</param>
+/// <param name="Expert">One expert; "{0}" in its names stands for the number.</param>
+public sealed record RoutedFeedForward(Step.Linear Router, RoutingRule Rule, DenseFeedForward Expert) : FeedForwardPlan
+{
+    /// <summary>Experts that have weights; those past them give their input back.</summary>
+    public required int Experts { get; init; }
+
+    /// <summary>Stored vector [experts] that moves the choice but not the weights; null for none.</summary>
+    public string? ChoiceBias { get; init; }
+
+    /// <summary>Network of every token, added to the experts; null for none.</summary>
+    public DenseFeedForward? Shared { get; init; }
+}

@@ -1,0 +1,32 @@
+using System.Collections.Immutable;
+
+namespace Serving.Model.Types;
+
+/// <summary>A model type as a declaration: from a checkpoint to the model as data.</summary>
+public interface IModelType
+{
+    /// <summary>Values of model_type that it serves.</summary>
+    ImmutableArray<string> Names { get; }
+
+    /// <summary>The model as data.</summary>
+    ModelPlan Plan(ModelSource source);
+}
+
+/// <summary>All model types.</summary>
+public static class ModelTypes
+{
+    /// <summary>Every type; a new one is added here.</summary>
+    public static ImmutableArray<IModelType> All { get; } =
+        [new DeepseekV2(), new Llama(), new MiniCpm3(), new SmolLm3(), new Step3()];
+
+    /// <summary>The model of a checkpoint as data. Every key of the configuration was understood, or it is an error.</summary>
+    public static ModelPlan Plan(ModelSource source)
+    {
+        var name = source.Config.ModelType;
+        var type = All.FirstOrDefault(type => type.Names.Contains(name)) ?? throw source.Config.Wrong(
+            "model_type", $"\"{name}\"", $"one of {string.Join(", ", All.SelectMany(type => type.Names).Order(StringComparer.Ordinal))}");
+        var plan = type.Plan(source);
+        source.Config.RefuseUnread();
+        return plan;
+    }
+}

@@ -1,0 +1,16 @@
+using System.Collections.Immutable;
+
+namespace Serving.Model.Types;
+
+/// <summary>
+/// Llama, and the types that differ from it only in what the tensors and the configuration say anyway: Mistral (sliding windows),
+/// Qwen2 (biases on q, k and v), Qwen3 (a norm on every query and key head).
+/// </summary>
+public sealed class Llama : IModelType
+{
+    /// <inheritdoc/>
+    public ImmutableArray<string> Names => ["llama", "mistral", "qwen2", "qwen3"];
+
+    /// <inheritdoc/>
+    public ModelPlan Plan(ModelSource source) => source.Decoder(layer => [source.Attention(layer), source.FeedForward(layer)]);
+}
