@@ -23,6 +23,9 @@ public sealed record RowPolicy(int Window = 0, int Chunk = 0)
 {
     /// <summary>Every token up to itself.</summary>
     public static RowPolicy All { get; } = new();
+
+    /// <summary>The first position that a token at <paramref name="position"/> sees.</summary>
+    public int FirstVisible(int position) => new ScoreRule(1, Window: Window, Chunk: Chunk).FirstVisible(position);
 }
 
 /// <summary>

@@ -1,3 +1,5 @@
+using Serving.Attention;
+using Serving.Cache;
 using Serving.Devices;
 using Serving.Model.Layers;
 
@@ -12,7 +14,7 @@ public sealed class Decoder : IDecoder, IDisposable
     readonly ModelPlan _plan;
     readonly IDevice _device;
     readonly LayerContext _context;
-    readonly Action<int, ReadOnlySpan<int>, ReadOnlySpan<int>> _copyPages;
+    readonly LatentCache _cache;
     readonly Matrix _embedding;
     readonly Matrix _head;
     readonly Norm? _finalNorm;
@@ -26,17 +28,17 @@ public sealed class Decoder : IDecoder, IDisposable
     /// <param name="device">Where it runs.</param>
     /// <param name="cache">Where its rows are kept.</param>
     /// <param name="maxRows">Most rows of a step.</param>
-    public Decoder(ModelPlan plan, Weights weights, IDevice device, IDecoderCache cache, int maxRows)
+    public Decoder(ModelPlan plan, Weights weights, IDevice device, LatentCache cache, int maxRows)
     {
         _plan = plan;
         _device = device;
-        _copyPages = cache.CopyPages;
+        _cache = cache;
         _context = new(device, weights, new(device), new(device, maxRows));
         _embedding = weights.Matrix(new(plan.Embedding, plan.VocabularySize, plan.HiddenSize));
         _head = weights.Matrix(new(plan.Head, plan.VocabularySize, plan.HiddenSize));
         _finalNorm = Bind(plan.FinalNorm);
-        var attention = 0;
-        _layers = [.. plan.Layers.Select(layer => layer.Blocks.Select(block => Bind(block, cache, ref attention)).ToArray())];
+        var attentions = Enumerable.Range(0, int.MaxValue).GetEnumerator();
+        _layers = [.. plan.Layers.Select(layer => layer.Blocks.Select(block => Bind(block, attentions)).ToArray())];
         _logits = new float[LogitRows * plan.VocabularySize];
     }
 
@@ -102,7 +104,7 @@ public sealed class Decoder : IDecoder, IDisposable
     }
 
     /// <inheritdoc/>
-    public void CopyPages(int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to) => _copyPages(pageGroup, from, to);
+    public void CopyPages(int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to) => _cache.CopyPages(pageGroup, from, to);
 
     /// <summary>Gives scratch memory back; weights and cache belong to others.</summary>
     public void Dispose()
@@ -120,18 +122,26 @@ public sealed class Decoder : IDecoder, IDisposable
         return input;
     }
 
-    Norm? Bind(Attention.Step.Normalize? norm) => norm is null ? null : ProjectionLayer.Bind(norm, _context);
+    Norm? Bind(Step.Normalize? norm) => norm is null ? null : ProjectionLayer.Bind(norm, _context);
 
-    Block Bind(BlockPlan block, IDecoderCache cache, ref int attention) =>
-        new(Bind(block.Before), Body(block, cache, ref attention), Bind(block.After), block.Scale);
+    Block Bind(BlockPlan block, IEnumerator<int> attentions) => new(Bind(block.Before), Body(block, attentions), Bind(block.After), block.Scale);
 
-    Func<Tensor, StepInput, Tensor> Body(BlockPlan block, IDecoderCache cache, ref int attention)
+    int PageGroup(int layer)
+    {
+        var groups = _cache.Layout.Groups;
+        for (var group = 0; group < groups.Length; group++)
+            if (groups[group].Layers.Contains(layer)) return group;
+        throw new InvalidOperationException($"Layer {layer} has no pages of its own.");
+    }
+
+    Func<Tensor, StepInput, Tensor> Body(BlockPlan block, IEnumerator<int> attentions)
     {
         switch (block)
         {
             case AttentionBlock { Plan: var plan }:
-                var index = attention++;
-                return new AttentionLayer(plan, _context, stream => cache.View(index, stream), cache.PageGroup(index)).Run;
+                attentions.MoveNext();
+                var index = attentions.Current;
+                return new AttentionLayer(plan, _context, stream => _cache.View(index, stream), PageGroup(index)).Run;
             case FeedForwardBlock { Plan: var plan }:
                 var layer = FeedForwardLayer.Bind(plan, _context);
                 return (input, _) => layer.Run(input);

@@ -47,7 +47,11 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
         var type => throw Config.Wrong($"layer_types[{layer}]", $"\"{type}\"", $"{LayerType.Full}, {LayerType.Sliding} or {LayerType.Chunked}"),
     };
 
-    int Positive(string key) => Config.Int(key) is var value and > 0 ? value : throw Config.Wrong(key, $"{value}", "a positive number of tokens");
+    int Positive(string key)
+    {
+        var value = Config.Int(key);
+        return value > 0 ? value : throw Config.Wrong(key, $"{value}", "a positive number of tokens");
+    }
 
     /// <summary>The score factor of latent attention: one over the root of the key width, times YaRN's magnitude squared if it has one for all dimensions.</summary>
     public AttentionContext LatentScale(AttentionContext layer)
@@ -85,7 +89,14 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
         new($"{name}.weight", outputs, inputs) { Bias = Tensors.Has($"{name}.bias") ? $"{name}.bias" : null };
 
     /// <summary>The whole model, from the blocks of each layer.</summary>
-    public ModelPlan Decoder(Func<int, ImmutableArray<BlockPlan>> blocks) => new()
+    public ModelPlan Decoder(Func<int, ImmutableArray<BlockPlan>> blocks)
+    {
+        // A bias is used exactly when its tensor is there, and a tensor that nobody uses is an error.
+        Config.Ignore("attention_bias", "mlp_bias");
+        return Outer(blocks);
+    }
+
+    ModelPlan Outer(Func<int, ImmutableArray<BlockPlan>> blocks) => new()
     {
         HiddenSize = HiddenSize,
         VocabularySize = Config.Int("vocab_size"),

@@ -77,7 +77,7 @@ public sealed class Weights(TensorLedger ledger, IDevice device)
         ledger.TakeRows(map.Weight, head * map.Stride + map.Offset, map.Rows, heads * map.Stride, map.Inputs);
 
     /// <summary>Copies matrices of one shape and type side by side.</summary>
-    Matrix Stack(IReadOnlyList<StoredTensor> matrices, int outputs, int inputs)
+    Matrix Stack(List<StoredTensor> matrices, int outputs, int inputs)
     {
         var bytes = Pinned<byte>(matrices.Sum(matrix => matrix.ByteLength));
         var filled = 0;

@@ -23,7 +23,7 @@ public sealed class Mla : IAttentionFamily
         var (hidden, heads, latent) = (layer.HiddenSize, layer.Heads, layer.Config.Int("kv_lora_rank"));
         // What they say of MLA models differs from type to type; the widths above and below count.
         layer.Config.Ignore("head_dim", "num_key_value_heads");
-        var (content, rotary, value) = (layer.Config.Int("qk_nope_head_dim"), layer.Config.Int("qk_rope_head_dim"), layer.Config.Int("v_head_dim"));
+        var (content, rotary, value) = (layer.Config.Int("qk_nope_head_dim"), layer.Config.Int("qk_rope_head_dim"), layer.Config.Int("v_head_dim", hidden / heads));
         var down = layer.Linear("kv_a_proj_with_mqa", latent + rotary, hidden) with { Of = latent + rotary };
         return new()
         {

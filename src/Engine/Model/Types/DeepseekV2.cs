@@ -29,6 +29,7 @@ public sealed class DeepseekV2 : IModelType
     static RoutedFeedForward Experts(ModelSource source, int layer)
     {
         var (config, prefix, experts) = (source.Config, $"model.layers.{layer}.mlp.", source.Config.Int("num_experts"));
+        if (config.Has("scoring_func")) config.OneOf("scoring_func", "softmax");
         var width = config.Int("moe_intermediate_size");
         var grouped = config.Text("topk_method", "greedy") == "group_limited_greedy";
         var shared = config.Int("n_shared_experts", 0);

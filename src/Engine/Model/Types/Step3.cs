@@ -14,7 +14,7 @@ public sealed class Step3 : IModelType
         // Absent, it means experts in every layer but the first.
         if (source.Config.TextOrNull("moe_layers_enum") is var experts and not "")
             throw source.Config.Wrong("moe_layers_enum", experts is null ? "missing" : $"\"{experts}\"", "\"\": layers with experts are not served yet");
-        source.Config.Ignore("moe_num_experts", "moe_top_k", "moe_intermediate_size", "share_expert_dim", "norm_expert_weight");
+        source.Config.Ignore("max_position_embedding", "moe_num_experts", "moe_top_k", "moe_intermediate_size", "share_expert_dim", "norm_expert_weight");
         return source.Decoder(layer => [source.Attention(layer), source.FeedForward(layer)]);
     }
 }
