@@ -1,0 +1,126 @@
+using System.Collections.Immutable;
+using System.Text;
+using Serving.Attention;
+using Serving.Devices;
+
+namespace Serving.Cache;
+
+/// <summary>Where one stream of one layer lies in the cache: pages side by side from <paramref name="Offset"/> on.</summary>
+/// <param name="Layer">The layer.</param>
+/// <param name="Stream">The stream.</param>
+/// <param name="Group">Index of the layer's group.</param>
+/// <param name="Offset">Bytes from the start of the cache to page 0, a multiple of 64.</param>
+/// <param name="PageBytes">Bytes from one page to the next, a multiple of 64.</param>
+public sealed record CacheRegion(int Layer, CachedStream Stream, int Group, long Offset, long PageBytes);
+
+/// <summary>Where every cached byte lies; the only place that multiplies widths, groups and page sizes.</summary>
+public sealed class CacheLayout
+{
+    /// <summary>Page starts are multiples of this: a cache line, and the widest vector load.</summary>
+    public const int Alignment = 64;
+
+    readonly ImmutableArray<AttentionPlan> _layers;
+
+    /// <summary>The layout of a model's layers; throws ArgumentException when a page holds no token or nothing is cached.</summary>
+    public CacheLayout(ImmutableArray<AttentionPlan> layers, int pageTokens = 64, CacheType type = CacheType.BFloat16)
+    {
+        if (pageTokens < 1) throw new ArgumentException($"A page of {pageTokens} tokens: it must hold at least 1.", nameof(pageTokens));
+        (_layers, PageTokens, Type) = (layers, pageTokens, type);
+        Groups =
+        [
+            .. Enumerable.Range(0, layers.Length).Where(layer => layers[layer].Streams.Length > 0).GroupBy(layer => layers[layer].Rows)
+                .Select(group => new PageGroup(group.Key, [.. group], pageTokens, group.Sum(TokenBytes), group.Sum(PageBytes))),
+        ];
+        if (Groups.IsEmpty) throw new ArgumentException($"None of the {layers.Length} layers caches anything.", nameof(layers));
+    }
+
+    /// <summary>Tokens of a page, in every group.</summary>
+    public int PageTokens { get; }
+
+    /// <summary>How a cached value is stored.</summary>
+    public CacheType Type { get; }
+
+    /// <summary>Layers with equal row policies, in the order of their first layer; layers that cache nothing are in none.</summary>
+    public ImmutableArray<PageGroup> Groups { get; }
+
+    /// <summary>Bytes that a token stores, in all layers whose rule still reads it.</summary>
+    public long BytesPerToken => Groups.Sum(group => group.TokenBytes);
+
+    /// <summary>Values that a token leaves in a layer.</summary>
+    public int ElementsPerToken(int layer) => _layers[layer].ElementsPerToken;
+
+    /// <summary>Every region of a cache with this many pages in each group, one after the other.</summary>
+    public ImmutableArray<CacheRegion> Regions(ImmutableArray<int> pages)
+    {
+        var regions = ImmutableArray.CreateBuilder<CacheRegion>();
+        var offset = 0L;
+        for (var group = 0; group < Groups.Length; group++)
+        {
+            foreach (var layer in Groups[group].Layers)
+            {
+                foreach (var stream in _layers[layer].Streams)
+                {
+                    regions.Add(new(layer, stream, group, offset, PageBytes(stream)));
+                    offset += pages[group] * PageBytes(stream);
+                }
+            }
+        }
+
+        return regions.DrainToImmutable();
+    }
+
+    /// <summary>Bytes of a cache with this many pages in each group.</summary>
+    public long Bytes(ImmutableArray<int> pages) => Groups.Zip(pages, (group, count) => group.PageBytes * count).Sum();
+
+    /// <summary>
+    /// Pages of each group within a budget, in proportion to what one sequence of <paramref name="length"/> tokens holds of each.
+    /// Throws ArgumentException when a group would get none.
+    /// </summary>
+    public ImmutableArray<int> PagesWithin(long bytes, int length, int stepTokens)
+    {
+        var needed = Groups.Select(group => (double)group.MostPages(length, stepTokens)).ToArray();
+        var sequences = bytes / Groups.Zip(needed, (group, pages) => pages * group.PageBytes).Sum();
+        ImmutableArray<int> found = Groups.Length == 1
+            ? [(int)Math.Min(int.MaxValue, bytes / Groups[0].PageBytes)]
+            : [.. needed.Select(pages => (int)Math.Min(int.MaxValue, pages * sequences))];
+        return found.All(pages => pages > 0) ? found : throw new ArgumentException(
+            $"{bytes:N0} bytes of cache are too few: a page of {PageTokens} tokens takes {Groups.Sum(group => group.PageBytes):N0} bytes. Give the cache more, or make pages smaller.",
+            nameof(bytes));
+    }
+
+    /// <summary>Tokens that one sequence can reach when it has the whole cache to itself.</summary>
+    public int LongestSequence(ImmutableArray<int> pages, int stepTokens) => (int)Groups.Zip(pages, (group, count) =>
+        !group.KeepsAll && group.MostPages(int.MaxValue, stepTokens) <= count ? int.MaxValue : Math.Min(int.MaxValue, (long)count * PageTokens)).Min();
+
+    /// <summary>The arithmetic of a cache with this many pages in each group, for people.</summary>
+    public string Describe(ImmutableArray<int> pages)
+    {
+        var text = new StringBuilder().Append($"{BytesPerToken:N0} bytes a token in {Type}, {Bytes(pages):N0} bytes in all");
+        foreach (var (group, count) in Groups.Zip(pages))
+        {
+            text.Append($"; {Name(group.Rows)}: {group.Layers.Length} layers x {group.TokenBytes / group.Layers.Length:N0} bytes a token, ");
+            text.Append($"{count:N0} pages x {PageTokens} tokens = {(long)count * PageTokens:N0} tokens, {group.PageBytes:N0} bytes a page");
+        }
+
+        return text.ToString();
+    }
+
+    static string Name(RowPolicy rows) => rows switch
+    {
+        { Window: > 0, Chunk: > 0 } => $"window {rows.Window} in chunks of {rows.Chunk}",
+        { Window: > 0 } => $"window {rows.Window}",
+        { Chunk: > 0 } => $"chunks of {rows.Chunk}",
+        _ => "all rows",
+    };
+
+    long TokenBytes(int layer) => (long)_layers[layer].ElementsPerToken * ValueBytes;
+    long PageBytes(int layer) => _layers[layer].Streams.Sum(PageBytes);
+    long PageBytes(CachedStream stream) => ((long)PageTokens * stream.Elements * ValueBytes + Alignment - 1) / Alignment * Alignment;
+
+    int ValueBytes => Type switch
+    {
+        CacheType.Float32 => 4,
+        CacheType.BFloat16 => 2,
+        _ => throw new InvalidOperationException($"Cache type {Type} has no size."),
+    };
+}
