@@ -12,6 +12,9 @@ public static class LayerType
     /// <summary>The layer sees the tokens of its chunk.</summary>
     public const string Chunked = "chunked_attention";
 
+    /// <summary>The layer keeps a state instead of rows.</summary>
+    public const string Linear = "linear_attention";
+
     /// <summary>The type of each layer of a configuration.</summary>
     public static IReadOnlyList<string> LayerTypes(this ModelConfig config)
     {
@@ -36,6 +39,7 @@ public static class LayerType
             "exaone4" when window is null => _ => Full,
             "exaone4" => Exaone(config),
             "llama4_text" => Chunks(config),
+            "kimi_linear" => Kimi(config),
             "qwen2" or "qwen3" or "qwen2_moe" or "qwen3_moe" or "qwen2_5_vl" or "qwen2_5_vl_text" or "smollm3" => Qwen(config, window),
             _ => _ => window is null ? Full : Sliding,
         };
@@ -59,6 +63,13 @@ public static class LayerType
         var rotated = config.Ints("no_rope_layers") ?? [];
         var interval = config.Int("no_rope_layer_interval", 4);
         return layer => (layer < rotated.Length ? rotated[layer] != 0 : interval > 0 && (layer + 1) % interval != 0) ? Chunked : Full;
+    }
+
+    // Lists layers counted from 1.
+    static Func<int, string> Kimi(ModelConfig config)
+    {
+        var full = config.Object("linear_attn_config").Ints("full_attn_layers") ?? [];
+        return layer => full.Contains(layer + 1) ? Full : Linear;
     }
 
     static Func<int, string> Qwen(ModelConfig config, int? window)

@@ -179,6 +179,7 @@ public sealed class ModelConfig
         {
             null => null,
             ClassDefaults.SameAsHeads => Value("num_attention_heads"),
+            ClassDefaults.HeadShare => JsonFile.Constant($"{Int("hidden_size") / Math.Max(1, Int("num_attention_heads"))}"),
             var json => JsonFile.Constant(json),
         };
     }

@@ -9,11 +9,13 @@ public static class RopeKeys
 
     /// <summary>
     /// The rotary encoding of layers of type <paramref name="layerType"/> (a value of layer_types), or of all layers.
-    /// An unknown kind is an error that lists the known ones.
+    /// An unknown kind is an error that lists the known ones. <paramref name="absentTheta"/> is the base where neither file nor class has one.
     /// </summary>
-    public static RopeConfig Rope(this ModelConfig config, string? layerType = null)
+    public static RopeConfig Rope(this ModelConfig config, string? layerType = null, float? absentTheta = null)
     {
-        var rope = config.ObjectOrNull("rope_parameters") is { } parameters ? New(config, parameters, layerType) : Old(config, layerType);
+        var rope = config.ObjectOrNull("rope_parameters") is { } parameters ? New(config, parameters, layerType)
+            : absentTheta is { } theta && config.FloatOrNull("rope_theta") is null ? new(RopeKind.Default, theta)
+            : Old(config, layerType);
         return rope with
         {
             Interleaved = config.Bool("rope_interleave", false),

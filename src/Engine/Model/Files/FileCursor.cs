@@ -6,6 +6,8 @@ namespace Serving.Model;
 /// <summary>Reads little-endian values one after another from a mapped file; whatever leaves the file is an error with its offset.</summary>
 sealed class FileCursor(MappedFile file, long position)
 {
+    const int LongestText = 1 << 26;
+
     public long Position { get; private set; } = position;
 
     public long Remaining => file.Length - Position;
@@ -33,6 +35,20 @@ sealed class FileCursor(MappedFile file, long position)
         return length <= mostBytes
             ? Encoding.UTF8.GetString(Next((int)length, what))
             : throw Error(at, $"says {length} bytes of {what}; at most {mostBytes} are read");
+    }
+
+    /// <summary>Steps over texts: a vocabulary has a hundred thousand, so this is one plain loop.</summary>
+    public void SkipTexts(long count)
+    {
+        var at = Position;
+        for (var i = 0L; i < count; i++)
+        {
+            var length = file.Length - at >= 8 ? BinaryPrimitives.ReadUInt64LittleEndian(file.Bytes(at, 8)) : ulong.MaxValue;
+            if (length > (ulong)Math.Max(0, file.Length - at - 8) || length > LongestText)
+                throw Error(at, $"text {i} of {count} does not fit: the file has {file.Length - at} bytes left, and a text at most {LongestText}");
+            at += 8 + (long)length;
+        }
+        Position = at;
     }
 
     public void Skip(long bytes, string what)

@@ -22,7 +22,6 @@ enum GgufKind : uint
 readonly record struct GgufValue(GgufKind Kind, long Offset, GgufKind ElementKind = GgufKind.UInt8, long Count = 1)
 {
     const int DeepestArray = 4;
-    const int LongestText = 1 << 26;
 
     static readonly int[] Sizes = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8];
 
@@ -45,19 +44,10 @@ readonly record struct GgufValue(GgufKind Kind, long Offset, GgufKind ElementKin
         if (kind == GgufKind.Array)
             return StepArray(cursor, depth);
         if (kind == GgufKind.Text)
-            StepText(cursor);
+            cursor.SkipTexts(1);
         else
             cursor.Skip(SizeOf(kind), "a metadata value");
         return new(kind, at);
-    }
-
-    static void StepText(FileCursor cursor)
-    {
-        var at = cursor.Position;
-        var length = cursor.Count("bytes of text", 1);
-        if (length > LongestText)
-            throw cursor.Error(at, $"says {length} bytes of text; at most {LongestText} are read");
-        cursor.Skip(length, "a text");
     }
 
     static GgufValue StepArray(FileCursor cursor, int depth)
@@ -70,6 +60,8 @@ readonly record struct GgufValue(GgufKind Kind, long Offset, GgufKind ElementKin
         var start = cursor.Position;
         if (size > 0)
             cursor.Skip(count * size, "an array");
+        else if (kind == GgufKind.Text)
+            cursor.SkipTexts(count);
         else
             for (var i = 0L; i < count; i++)
                 Step(cursor, kind, depth + 1);

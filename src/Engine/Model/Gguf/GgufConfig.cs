@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Text;
-using System.Text.Json.Nodes;
+using System.Text.Json;
 using Serving.Devices;
+using Serving.Devices.Reference;
 
 namespace Serving.Model.Gguf;
 
@@ -8,12 +10,16 @@ namespace Serving.Model.Gguf;
 sealed class GgufConfig
 {
     const int LongestList = 65536;
+    const string Scaling = "rope_scaling.";
     const string Rotary = "rope_freqs.weight";
 
     readonly GgufArchitecture _architecture;
     readonly GgufMetadata _metadata;
     readonly IReadOnlyDictionary<string, StoredTensor> _tensors;
-    readonly JsonObject _root = [];
+
+    // Keys to values as JSON text.
+    readonly Dictionary<string, string> _root = [];
+    readonly Dictionary<string, string> _scaling = [];
 
     GgufConfig(GgufArchitecture architecture, GgufParts parts) =>
         (_architecture, _metadata, _tensors) = (architecture, parts.Metadata, parts.Tensors);
@@ -29,30 +35,35 @@ sealed class GgufConfig
         config.AddWhatTensorsSay();
         config.SettleSizes();
         config.SettleRotary();
-        return new(JsonFile.ParseObject(Encoding.UTF8.GetBytes(config._root.ToJsonString()), parts.Metadata.Source), parts.Metadata.Source);
+        if (config._scaling.Count > 0)
+            config._root["rope_scaling"] = Write(config._scaling);
+        return new(JsonFile.ParseObject(Encoding.UTF8.GetBytes(Write(config._root)), parts.Metadata.Source), parts.Metadata.Source);
     }
 
     void CopyKeys()
     {
-        Set("model_type", _architecture.ModelType);
+        _root["model_type"] = Quote(_architecture.ModelType);
         foreach (var (key, json) in _architecture.Facts)
-            Set(key, JsonNode.Parse(json));
+            _root[key] = json;
         var prefix = _architecture.Name + ".";
         var targets = _architecture.Keys.ToDictionary(key => key.Gguf, key => key.Config);
         foreach (var key in _metadata.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)))
-            if (targets.TryGetValue(key[prefix.Length..], out var target))
-                Set(target, Value(key));
+        {
+            var target = targets.GetValueOrDefault(key[prefix.Length..], key);
+            if (target.StartsWith(Scaling, StringComparison.Ordinal))
+                _scaling[target[Scaling.Length..]] = Value(key);
             else
-                _root[key] = Value(key);
+                _root[target] = Value(key);
+        }
     }
 
     void AddWhatTensorsSay()
     {
-        Set("tie_word_embeddings", !_tensors.ContainsKey("output.weight"));
+        _root["tie_word_embeddings"] = Truth(!_tensors.ContainsKey("output.weight"));
         foreach (var (key, tensor) in _architecture.Presences)
-            Set(key, _tensors.ContainsKey("blk.0." + tensor));
+            _root[key] = Truth(_tensors.ContainsKey("blk.0." + tensor));
         if (!_root.ContainsKey("vocab_size") && _tensors.TryGetValue("token_embd.weight", out var embedding))
-            Set("vocab_size", embedding.Rows);
+            _root["vocab_size"] = $"{embedding.Rows}";
     }
 
     // Writers also state what is off (no experts) or follows (values as wide as keys).
@@ -71,75 +82,58 @@ sealed class GgufConfig
         {
             _root.Remove("rope_dimensions");
             if (rotated != size)
-                Set("partial_rotary_factor", (float)(rotated / size));
+                _root["partial_rotary_factor"] = Finite("rope.dimension_count", (float)(rotated / size));
         }
-        if (_root["rope_scaling"] is JsonObject scaling)
-        {
-            if (scaling["rope_type"] is null)
-                scaling["rope_type"] = "linear";
-            else if (scaling["rope_type"]!.ToJsonString() == "\"none\"")
-                _root.Remove("rope_scaling");
-        }
+        if (_scaling.GetValueOrDefault("rope_type") == "\"none\"")
+            _scaling.Clear();
+        else if (_scaling.Count > 0)
+            _scaling.TryAdd("rope_type", "\"linear\"");
         if (_tensors.TryGetValue(Rotary, out var divisors))
-            Set("rope_scaling", FromDivisors(divisors));
+            UseDivisors(divisors);
     }
 
     // Llama 3's stretched frequencies come as a divisor for each: long rope whose two lists are one.
-    JsonObject FromDivisors(StoredTensor divisors)
+    void UseDivisors(StoredTensor divisors)
     {
         if (divisors is not { Type: StoredType.F32, Shape.Length: 1, Columns: <= LongestList })
             throw new CheckpointException($"{_metadata.Source}: tensor {Rotary} is {divisors.Describe()}; a list of F32 divisors is expected.");
-        JsonArray List() => [.. Devices.Reference.RowWidening.Widen(divisors).Select(divisor => Finite(Rotary, divisor))];
-        return new()
-        {
-            ["rope_type"] = "longrope",
-            ["short_factor"] = List(),
-            ["long_factor"] = List(),
-            ["attention_factor"] = 1,
-            ["original_max_position_embeddings"] = _root["max_position_embeddings"]?.DeepClone(),
-        };
+        var list = List(RowWidening.Widen(divisors).Select(divisor => Finite(Rotary, divisor)));
+        _scaling.Clear();
+        _scaling["rope_type"] = "\"longrope\"";
+        (_scaling["short_factor"], _scaling["long_factor"], _scaling["attention_factor"]) = (list, list, "1");
     }
 
     double? HeadSize() => Number("head_dim")
         ?? (Number("hidden_size") is { } hidden && Number("num_attention_heads") is { } heads and > 0 ? hidden / heads : null);
 
-    double? Number(string key) => _root[key] switch
-    {
-        JsonValue value when value.TryGetValue<long>(out var whole) => whole,
-        JsonValue value when value.TryGetValue<float>(out var real) => real,
-        _ => null,
-    };
+    double? Number(string key) =>
+        _root.TryGetValue(key, out var json) && double.TryParse(json, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null;
 
-    void Set(string path, JsonNode? value)
-    {
-        if (path.Split('.') is [var outer, var inner])
-        {
-            if (_root[outer] is not JsonObject nested)
-                _root[outer] = nested = [];
-            nested[inner] = value;
-        }
-        else
-            _root[path] = value;
-    }
-
-    JsonNode Value(string key)
+    string Value(string key)
     {
         if (!_metadata.IsArray(key))
-            return Scalar(key);
+            return _metadata.Holds(key, GgufKind.Text) ? Quote(_metadata.Text(key)!)
+                : _metadata.Holds(key, GgufKind.Bool) ? Truth(_metadata.Bool(key)!.Value)
+                : _metadata.IsFraction(key) ? Finite(key, (float)_metadata.Float(key)!.Value)
+                : $"{_metadata.Int(key)}";
         if (_metadata.Count(key) > LongestList)
             throw new CheckpointException($"{_metadata.Source}: metadata key {key} has {_metadata.Count(key)} elements; at most {LongestList} are read.");
-        return _metadata.Holds(key, GgufKind.Text) ? new JsonArray([.. _metadata.Texts(key)!.Select(text => JsonValue.Create(text))])
-            : _metadata.Holds(key, GgufKind.Bool) ? new JsonArray([.. _metadata.Bools(key)!.Select(truth => JsonValue.Create(truth))])
-            : _metadata.IsFraction(key) ? new JsonArray([.. _metadata.Floats(key)!.Select(number => Finite(key, (float)number))])
-            : new JsonArray([.. _metadata.Ints(key)!.Select(number => JsonValue.Create(number))]);
+        return List(_metadata.Holds(key, GgufKind.Text) ? _metadata.Texts(key)!.Select(Quote)
+            : _metadata.Holds(key, GgufKind.Bool) ? _metadata.Bools(key)!.Select(Truth)
+            : _metadata.IsFraction(key) ? _metadata.Floats(key)!.Select(number => Finite(key, (float)number))
+            : _metadata.Ints(key)!.Select(number => $"{number}"));
     }
 
-    JsonValue Scalar(string key) => _metadata.Holds(key, GgufKind.Text) ? JsonValue.Create(_metadata.Text(key)!)
-        : _metadata.Holds(key, GgufKind.Bool) ? JsonValue.Create(_metadata.Bool(key)!.Value)
-        : _metadata.IsFraction(key) ? Finite(key, (float)_metadata.Float(key)!.Value)
-        : JsonValue.Create(_metadata.Int(key)!.Value);
-
-    JsonValue Finite(string key, float number) => float.IsFinite(number)
-        ? JsonValue.Create(number)
+    string Finite(string key, float number) => float.IsFinite(number)
+        ? number.ToString("R", CultureInfo.InvariantCulture)
         : throw new CheckpointException($"{_metadata.Source}: {key} holds {number}; a finite number is expected.");
+
+    static string Truth(bool value) => value ? "true" : "false";
+
+    static string Quote(string text) => $"\"{JsonEncodedText.Encode(text)}\"";
+
+    static string List(IEnumerable<string> items) => $"[{string.Join(',', items)}]";
+
+    static string Write(Dictionary<string, string> members) =>
+        $"{{{string.Join(',', members.Select(member => $"{Quote(member.Key)}:{member.Value}"))}}}";
 }

@@ -1,11 +1,12 @@
-using System.Text.RegularExpressions;
 using Serving.Devices;
 
 namespace Serving.Model.Gguf;
 
 /// <summary>Gives the tensors of a GGUF model the names of its Hugging Face checkpoint; a name without a counterpart stays as it is.</summary>
-static partial class GgufTensors
+static class GgufTensors
 {
+    const string Layer = "blk.";
+
     /// <summary>The same tensors under their new names.</summary>
     public static Dictionary<string, StoredTensor> Rename(GgufArchitecture architecture, GgufParts parts)
     {
@@ -23,16 +24,17 @@ static partial class GgufTensors
         return renamed;
     }
 
+    // blk.LAYER.STEM.ENDING in a layer, STEM.ENDING outside; the ending is weight or bias.
     static string Target(string name, Dictionary<string, string> outer, Dictionary<string, string> inner)
     {
-        if (Parts().Match(name) is not { Success: true } match)
+        var dot = name.LastIndexOf('.');
+        if (dot < 0 || name[(dot + 1)..] is not ("weight" or "bias"))
             return name;
-        var (layer, stem, ending) = (match.Groups["layer"].Value, match.Groups["stem"].Value, match.Groups["ending"].Value);
-        if (layer.Length == 0)
-            return outer.TryGetValue(stem, out var whole) ? $"{whole}.{ending}" : name;
-        return inner.TryGetValue(stem, out var part) ? $"model.layers.{layer}.{part}.{ending}" : name;
+        if (!name.StartsWith(Layer, StringComparison.Ordinal))
+            return outer.TryGetValue(name[..dot], out var whole) ? whole + name[dot..] : name;
+        var stem = name.IndexOf('.', Layer.Length) + 1;
+        return stem > 0 && stem <= dot && inner.TryGetValue(name[stem..dot], out var part)
+            ? $"model.layers.{name[Layer.Length..(stem - 1)]}.{part}{name[dot..]}"
+            : name;
     }
-
-    [GeneratedRegex(@"^(blk\.(?<layer>\d{1,9})\.)?(?<stem>.+)\.(?<ending>weight|bias)$", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
-    private static partial Regex Parts();
 }
