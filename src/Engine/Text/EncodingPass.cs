@@ -20,7 +20,7 @@ readonly struct EncodingPass(TokenizerParts parts, List<int> ids)
         foreach (var normalizer in parts.Normalizers)
         {
             var output = new MarkedBuffer(text.Text.Length + 8);
-            normalizer.Apply(text, output);
+            normalizer.Apply(text, output, atStart);
             text = output.Written;
         }
         var from = 0;
@@ -43,6 +43,6 @@ readonly struct EncodingPass(TokenizerParts parts, List<int> ids)
             before.Apply(text, output, atStart);
             text = output.Written;
         }
-        parts.Words.Encode(text.Text, parts.Model, ids);
+        new PieceSink(parts.Splitters, 0, parts.Model, ids).Take(text.Text);
     }
 }

@@ -20,6 +20,9 @@ public sealed class Tokenizer
     public static Tokenizer FromJson(ReadOnlySpan<byte> tokenizer, ReadOnlySpan<byte> configuration = default) =>
         JsonTokenizer.Load(tokenizer, configuration);
 
+    /// <summary>Reads a SentencePiece <c>tokenizer.model</c> of the BPE type; another type, or a normalisation by table, is an <see cref="InvalidDataException"/>.</summary>
+    public static Tokenizer FromSentencePiece(ReadOnlySpan<byte> model) => SentencePieceFile.Load(model);
+
     /// <summary>Makes the tokenizer of a GGUF file; what the file lacks or contradicts is an <see cref="InvalidDataException"/>.</summary>
     public static Tokenizer FromGguf(GgufVocabulary vocabulary) => GgufTokenizer.Load(vocabulary);
 

@@ -16,12 +16,13 @@ sealed record TokenizerParts
     /// <summary>Added tokens found after normalising.</summary>
     public AddedTokens Normalized { get; init; } = new([]);
 
-    public Normalizer[] Normalizers { get; init; } = [];
+    public Rewriter[] Normalizers { get; init; } = [];
 
     /// <summary>Rewrites each stretch between added tokens after normalising.</summary>
-    public StretchRewriter? BeforeWords { get; init; }
+    public Rewriter? BeforeWords { get; init; }
 
-    public PreTokenizer Words { get; init; } = new([]);
+    /// <summary>Cut the text into the words that merging never crosses, each the pieces of the one before.</summary>
+    public Splitter[] Splitters { get; init; } = [];
     public int[] Prefix { get; init; } = [];
     public int[] Suffix { get; init; } = [];
     public EndTokens Ends { get; init; }

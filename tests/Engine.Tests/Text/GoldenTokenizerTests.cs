@@ -5,11 +5,15 @@ namespace Serving.Tests;
 /// <summary>Ids, texts and pieces against the libraries that published the tokenizers.</summary>
 public sealed class GoldenTokenizerTests
 {
-    public static TheoryData<string> Json => ["smollm2", "gpt2", "deepseek_v3"];
+    public static TheoryData<string> Json => ["smollm2", "gpt2", "qwen3", "deepseek_v3"];
 
     [Theory, MemberData(nameof(Json))]
     public void Json_tokenizers_agree_with_the_publishing_library(string name) =>
         Agree(GoldenFile.LoadJson(name), GoldenFile.Load(name), parseSpecial: true);
+
+    [Theory, InlineData("mistral_v1"), InlineData("mistral_v3")]
+    public void SentencePiece_models_agree_with_the_publishing_library(string name) =>
+        Agree(Tokenizer.FromSentencePiece(File.ReadAllBytes(Fixtures.Path($"tokenizers/{name}.model"))), GoldenFile.Load(name), parseSpecial: false);
 
     static void Agree(Tokenizer tokenizer, GoldenFile golden, bool parseSpecial)
     {

@@ -11,13 +11,14 @@ static class GgufTokenizer
         return source.Model switch
         {
             "gpt2" => new(ByteLevel(source, vocabulary)),
+            "llama" => new(SentencePiece(source, vocabulary)),
             _ => throw new InvalidDataException($"tokenizer.ggml.model is '{source.Model}'; read are 'gpt2' (byte-level BPE) and 'llama' (SentencePiece BPE)."),
         };
     }
 
     static TokenizerParts ByteLevel(GgufVocabulary source, Vocabulary vocabulary)
     {
-        var named = PreTokenizers.Get(source.Pre ?? "default");
+        var named = PreTokenizers.Get(source.Pre);
         var merges = source.Merges ?? throw new InvalidDataException("The vocabulary has no tokenizer.ggml.merges, which model 'gpt2' needs.");
         var ends = Ends(source, vocabulary);
         return new()
@@ -26,8 +27,22 @@ static class GgufTokenizer
             DecodeRules = new(SpellingKind.ByteLevel, DropFirstSpace: false, MarkEachInvalidByte: false, ControlIsText: true),
             Model = new RankedMerges(vocabulary, ReadMerges(merges, vocabulary), new MergeOptions { ByteLevel = true, WholeWords = named.WholeWords }),
             Raw = new(Added(source, vocabulary)),
-            Words = new(named.Splitters()),
+            Normalizers = named.ComposesText ? [new Nfc()] : [],
+            Splitters = [.. named.Splitters.Select(make => make())],
             Prefix = Around(source.AddBeginOfText ?? named.AddsBeginOfText, ends.Begin, "add_bos_token", "bos_token_id"),
+            Suffix = Around(source.AddEndOfText ?? false, ends.End, "add_eos_token", "eos_token_id"),
+            Ends = ends,
+        };
+    }
+
+    static TokenizerParts SentencePiece(GgufVocabulary source, Vocabulary vocabulary)
+    {
+        var scores = source.Scores ?? throw new InvalidDataException("The vocabulary has no tokenizer.ggml.scores, which model 'llama' needs.");
+        var ends = Ends(source, vocabulary);
+        var unknown = Check(source.Unknown, vocabulary, "unknown_token_id");
+        return SentencePieceParts.Make(vocabulary, [.. scores], new(source.AddSpacePrefix ?? true, unknown)) with
+        {
+            Prefix = Around(source.AddBeginOfText ?? true, ends.Begin, "add_bos_token", "bos_token_id"),
             Suffix = Around(source.AddEndOfText ?? false, ends.End, "add_eos_token", "eos_token_id"),
             Ends = ends,
         };

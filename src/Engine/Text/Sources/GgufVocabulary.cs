@@ -6,7 +6,7 @@ public sealed record GgufVocabulary
     /// <summary><c>model</c>: <c>gpt2</c> (byte-level BPE) or <c>llama</c> (SentencePiece BPE).</summary>
     public required string Model { get; init; }
 
-    /// <summary><c>pre</c>: the name of the pre-tokenizer; none means <c>default</c>.</summary>
+    /// <summary><c>pre</c>: the name of the pre-tokenizer; without one the ids cannot be known.</summary>
     public string? Pre { get; init; }
 
     /// <summary><c>tokens</c>: spellings by id.</summary>

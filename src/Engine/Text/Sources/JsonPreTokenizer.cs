@@ -8,7 +8,7 @@ sealed record JsonPreTokenizer
     const string Known = "ByteLevel, Split, Digits, Metaspace and Sequence";
 
     public bool ByteLevel { get; private set; }
-    public StretchRewriter? Before { get; private set; }
+    public Rewriter? Before { get; private set; }
     public List<Splitter> Splitters { get; } = [];
 
     public static JsonPreTokenizer Read(JsonElement? section)
@@ -36,7 +36,7 @@ sealed record JsonPreTokenizer
                 break;
             case "Split":
                 JsonSections.Only(step, where, "pattern", "behavior", "invert");
-                Splitters.Add(Splits.Read(JsonSections.Get(step, "pattern", where), Behavior(step, where), where));
+                Splitters.Add(ReadSplit(JsonSections.Get(step, "pattern", where), Behavior(step, where), where));
                 break;
             case "Metaspace":
                 AddMetaspace(step, where);
@@ -44,6 +44,15 @@ sealed record JsonPreTokenizer
             case var type:
                 throw JsonSections.Refuse(where, type, Known);
         }
+    }
+
+    static Splitter ReadSplit(JsonElement pattern, SplitBehavior behavior, string where)
+    {
+        if (pattern.ValueKind == JsonValueKind.Object && pattern.TryGetProperty("Regex", out var regex))
+            return Splits.ByExpression(JsonSections.Text(regex, $"{where}.pattern.Regex"), behavior, $"tokenizer.json: {where}");
+        if (pattern.ValueKind == JsonValueKind.Object && pattern.TryGetProperty("String", out var text) && JsonSections.Text(text, where) is { Length: > 0 } exact)
+            return Splits.ByString(exact, behavior, $"tokenizer.json: {where}");
+        throw new InvalidDataException($"tokenizer.json: {where}.pattern is {JsonSections.Short(pattern)}; a 'Regex' or a 'String' was expected.");
     }
 
     void AddByteLevel(JsonElement step, string where)
@@ -65,7 +74,7 @@ sealed record JsonPreTokenizer
             Splitters.Add(new MarkScanner('\u2581', runs: false));
     }
 
-    void Rewrite(StretchRewriter rewriter, string where)
+    void Rewrite(Rewriter rewriter, string where)
     {
         if (Splitters.Count > 0 || Before is not null)
             throw new InvalidDataException($"tokenizer.json: {where} adds a space to pieces that an earlier step cut, which is not supported.");

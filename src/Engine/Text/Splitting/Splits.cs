@@ -1,31 +1,13 @@
-using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Serving.Text;
 
-/// <summary>What becomes of a match of a split pattern.</summary>
-enum SplitKind
-{
-    /// <summary>It vanishes.</summary>
-    Removed,
-    /// <summary>It is a piece of its own.</summary>
-    Isolated,
-    /// <summary>It ends the piece before it.</summary>
-    MergedWithPrevious,
-    /// <summary>It begins the piece after it.</summary>
-    MergedWithNext,
-    /// <summary>It is one piece with the matches beside it.</summary>
-    Contiguous,
-}
-
-/// <summary>What becomes of matches; <paramref name="Invert"/> swaps them with the text between.</summary>
-readonly record struct SplitBehavior(SplitKind Kind, bool Invert);
-
-/// <summary>Split patterns to splitters: a scanner for each known pattern.</summary>
+/// <summary>Split patterns to splitters: a scanner for each known pattern, the expression itself for others.</summary>
 static class Splits
 {
     const string English = "'s|'t|'re|'ve|'m|'ll|'d";
 
-    static readonly Dictionary<string, Func<Splitter>> Known = new()
+    static readonly Dictionary<string, Func<Splitter>> Scanners = new()
     {
         [$@"{English}| ?\p{{L}}+| ?\p{{N}}+| ?[^\s\p{{L}}\p{{N}}]+|\s+(?!\S)|\s+"] = () => new Gpt2Scanner(),
         [Cl100k(@"\p{N}")] = () => new Cl100kScanner(1),
@@ -38,14 +20,15 @@ static class Splits
             () => new DeepSeekScanner(),
     };
 
-    public static Splitter Read(JsonElement pattern, SplitBehavior behavior, string where)
-    {
-        if (pattern.ValueKind == JsonValueKind.Object && pattern.TryGetProperty("Regex", out var regex)
-            && behavior == new SplitBehavior(SplitKind.Isolated, false)
-            && Known.TryGetValue(JsonSections.Text(regex, $"{where}.pattern.Regex"), out var scanner))
-            return scanner();
-        throw new InvalidDataException($"tokenizer.json: {where}.pattern is {JsonSections.Short(pattern)}, which is not known here.");
-    }
+    /// <summary>A splitter for an expression.</summary>
+    /// <exception cref="InvalidDataException">The expression means something else here, or nothing; the message begins with <paramref name="where"/>.</exception>
+    public static Splitter ByExpression(string pattern, SplitBehavior behavior, string where) =>
+        behavior == SplitBehavior.Isolated && Scanners.TryGetValue(pattern, out var scanner) ? scanner()
+        : new RegexSplitter(new SplitPattern(pattern, where), behavior);
+
+    /// <summary>A splitter for a string as it stands.</summary>
+    public static Splitter ByString(string text, SplitBehavior behavior, string where) =>
+        new RegexSplitter(new SplitPattern(Regex.Escape(text), where), behavior);
 
     static string Cl100k(string digits) =>
         $@"(?i:{English})|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{digits}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";

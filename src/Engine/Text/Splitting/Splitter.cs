@@ -1,24 +1,36 @@
 namespace Serving.Text;
 
-/// <summary>Cuts a text into pieces, from the front.</summary>
+/// <summary>Cuts a text into pieces.</summary>
 abstract class Splitter
 {
-    /// <summary>The next piece at or after <paramref name="at"/>, which is set to where the piece after it may begin; false at the end.</summary>
-    public abstract bool Next(ReadOnlySpan<char> text, ref int at, out Range piece);
+    public abstract void Split(ReadOnlySpan<char> text, PieceSink pieces);
 }
 
-/// <summary>A splitter whose pieces are the whole text, without gaps.</summary>
+/// <summary>Takes the pieces of one splitter to the next, and the words of the last to the model.</summary>
+readonly struct PieceSink(Splitter[] splitters, int depth, WordModel model, List<int> ids)
+{
+    public void Take(ReadOnlySpan<char> piece)
+    {
+        if (piece.IsEmpty)
+            return;
+        if (depth == splitters.Length)
+            model.Encode(piece, ids);
+        else
+            splitters[depth].Split(piece, new(splitters, depth + 1, model, ids));
+    }
+}
+
+/// <summary>A splitter whose pieces are the whole text, found one after the other by code in place of an expression.</summary>
 abstract class Scanner : Splitter
 {
-    public sealed override bool Next(ReadOnlySpan<char> text, ref int at, out Range piece)
+    public sealed override void Split(ReadOnlySpan<char> text, PieceSink pieces)
     {
-        piece = default;
-        if (at >= text.Length)
-            return false;
-        var end = End(text, at);
-        piece = at..end;
-        at = end;
-        return true;
+        for (var start = 0; start < text.Length;)
+        {
+            var end = End(text, start);
+            pieces.Take(text[start..end]);
+            start = end;
+        }
     }
 
     /// <summary>Where the piece that begins at <paramref name="start"/> ends: always after it.</summary>
