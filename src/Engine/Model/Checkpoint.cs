@@ -42,14 +42,14 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Opens a GGUF file, any part of a split one, or a folder with either a GGUF model or config.json and safetensors.</summary>
     public static Checkpoint Open(string path)
     {
-        if (File.Exists(path))
-            return OpenFile(path);
-        if (!Directory.Exists(path))
-            throw Refusals.Missing(path);
-        if (File.Exists(System.IO.Path.Combine(path, "config.json")))
-            return OpenFolder(path);
-        return OpenGguf(GgufParts.FindIn(path)
-            ?? throw new CheckpointException($"{path} has neither config.json (a Hugging Face model) nor a .gguf file."));
+        try
+        {
+            return OpenPath(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"{path} cannot be read: {error.Message}", error);
+        }
     }
 
     /// <summary>A new book of the weights, for one build of the model.</summary>
@@ -88,6 +88,18 @@ public sealed class Checkpoint : IDisposable
             shards.Dispose();
             throw;
         }
+    }
+
+    static Checkpoint OpenPath(string path)
+    {
+        if (File.Exists(path))
+            return OpenFile(path);
+        if (!Directory.Exists(path))
+            throw Refusals.Missing(path);
+        if (File.Exists(System.IO.Path.Combine(path, "config.json")))
+            return OpenFolder(path);
+        return OpenGguf(GgufParts.FindIn(path)
+            ?? throw new CheckpointException($"{path} has neither config.json (a Hugging Face model) nor a .gguf file."));
     }
 
     static ModelConfig ModelConfigFile(string path) => new(JsonFile.ReadObject(path), path);

@@ -49,4 +49,58 @@ public sealed class CheckpointTests
         Assert.Contains("/no/such/model does not exist. A GGUF file, a folder", error.Message);
         Assert.DoesNotContain("huggingface-cli", error.Message);
     }
+
+    [Fact]
+    public void An_unknown_architecture_is_refused_with_those_served()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.Write("m.gguf", new GgufBytes().Text("general.architecture", "rwkv7").ToArray());
+        Assert.Equal($"{path}: general.architecture is rwkv7; served are llama, step3.", Refused(path));
+    }
+
+    [Theory, InlineData("quantization_config"), InlineData("text_config")]
+    public void Packed_weights_are_refused_by_the_name_of_their_method(string where)
+    {
+        using var folder = new TemporaryFolder();
+        const string Packed = """{"quant_method":"gptq","bits":4}""";
+        folder.Write("config.json", "{\"model_type\":\"llama\",\"" + where + "\":" + (where == "text_config" ? "{\"quantization_config\":" + Packed + "}" : Packed) + "}");
+        Assert.Contains("quantization_config asks for gptq, which is not served. Served are safetensors of F32, F16, BF16, and GGUF files of F32,", Refused(folder.Path));
+    }
+
+    [Fact]
+    public void A_folder_without_weights_says_what_was_looked_for()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Contains("has neither config.json (a Hugging Face model) nor a .gguf file", Refused(folder.Path));
+        folder.Write("config.json", """{"model_type":"llama"}""");
+        folder.Write("pytorch_model.bin", "x");
+        Assert.Contains("has neither model.safetensors nor model.safetensors.index.json; it has config.json, pytorch_model.bin", Refused(folder.Path));
+        Assert.Contains("name its folder", Refused(folder.Write("model.safetensors", "x")));
+    }
+
+    [Fact]
+    public void Metadata_that_no_name_stands_for_is_found_among_the_unread_keys()
+    {
+        using var folder = new TemporaryFolder();
+        using var checkpoint = Checkpoint.Open(folder.Write("m.gguf", new GgufBytes().Text("general.architecture", "llama")
+            .UInt32("llama.expert_count", 0).UInt32("llama.attention.novelty", 3).Text("llama.rope.scaling.type", "none").ToArray()));
+        Assert.Equal(["attention_bias", "hidden_act", "llama.attention.novelty", "mlp_bias", "rope_interleave", "tie_word_embeddings"],
+            checkpoint.Config.Unread().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Stored_frequency_divisors_become_part_of_the_rotation()
+    {
+        using var folder = new TemporaryFolder();
+        using var checkpoint = Checkpoint.Open(folder.Write("m.gguf", new GgufBytes().Text("general.architecture", "llama")
+            .UInt32("llama.embedding_length", 32).UInt32("llama.attention.head_count", 2).UInt32("llama.rope.dimension_count", 8).UInt32("llama.context_length", 4096)
+            .Tensor("rope_freqs.weight", [4], 0, 16).Tensor("blk.7.attn_q.weight", [4], 0, 16).Tensor("blk.7.novelty.weight", [4], 0, 16).ToArray()));
+        var rope = checkpoint.Config.Rope();
+        Assert.Equal((RopeKind.LongRope, 4096, 1f, 0.5f), (rope.Kind, rope.OriginalPositions, rope.AttentionFactor, rope.PartialFactor));
+        Assert.Equal(rope.ShortFactors, rope.LongFactors);
+        Assert.Equal(BitConverter.ToSingle([0, 1, 2, 3]), rope.LongFactors[0]);
+        Assert.Equal(["blk.7.novelty.weight", "model.layers.7.self_attn.q_proj.weight"], checkpoint.Tensors.Keys.Order(StringComparer.Ordinal));
+    }
+
+    static string Refused(string path) => Assert.Throws<CheckpointException>(() => Checkpoint.Open(path)).Message;
 }

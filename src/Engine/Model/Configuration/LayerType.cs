@@ -15,10 +15,14 @@ public static class LayerType
     /// <summary>The layer keeps a state instead of rows.</summary>
     public const string Linear = "linear_attention";
 
+    const int MostLayers = 4096;
+
     /// <summary>The type of each layer of a configuration.</summary>
     public static IReadOnlyList<string> LayerTypes(this ModelConfig config)
     {
         var layers = config.Int("num_hidden_layers");
+        if (layers is < 1 or > MostLayers)
+            throw config.Wrong("num_hidden_layers", $"{layers}", $"1 to {MostLayers} layers");
         if (config.Texts("layer_types") is not { } types)
             return [.. Enumerable.Range(0, layers).Select(Rule(config))];
         // Keys that the list was made from.
