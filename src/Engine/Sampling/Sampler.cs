@@ -46,6 +46,17 @@ public sealed class Sampler
         return options.Logprobs is { } alternatives ? WithLogprobs(logits, given.Value, id, alternatives) : SampledToken.Chosen(id);
     }
 
+    /// <summary>
+    /// The log-probabilities of a token that is given, as of one of a prompt, with this many alternatives. The row is left as it is; one
+    /// with a NaN or a positive infinity fails as in <see cref="Sample"/>.
+    /// </summary>
+    public SampledToken Score(ReadOnlySpan<float> logits, int token, int alternatives)
+    {
+        Reserve(logits.Length);
+        var peak = RowPeak.Of(logits);
+        return peak.Outcome == SampleOutcome.Chosen ? WithLogprobs(logits, peak.Value, token, alternatives) : SampledToken.Failed(peak.Outcome);
+    }
+
     int Draw(ReadOnlySpan<float> row, float peak, SamplingOptions options, double uniform)
     {
         // min_p in terms of logits: p >= m * best is x >= peak + T ln m, and the finite floor drops masked tokens.

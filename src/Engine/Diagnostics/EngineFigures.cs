@@ -1,0 +1,59 @@
+namespace Serving.Diagnostics;
+
+/// <summary>What the engine holds and has done, as of the last step.</summary>
+public readonly record struct EngineFigures
+{
+    /// <summary>Sequences that hold pages.</summary>
+    public int Running { get; init; }
+
+    /// <summary>Sequences that wait for pages or a seat.</summary>
+    public int Waiting { get; init; }
+
+    /// <summary>Pages in tables, over all groups.</summary>
+    public int PagesHeld { get; init; }
+
+    /// <summary>Free pages whose rows can still be shared.</summary>
+    public int PagesCached { get; init; }
+
+    /// <summary>Free pages without content.</summary>
+    public int PagesFree { get; init; }
+
+    /// <summary>Tokens of a page.</summary>
+    public int PageTokens { get; init; }
+
+    /// <summary>Share of pages in tables, 0 to 1, in the fullest group.</summary>
+    public double CacheUsage { get; init; }
+
+    /// <summary>Steps computed.</summary>
+    public long Steps { get; init; }
+
+    /// <summary>Rows computed.</summary>
+    public long Rows { get; init; }
+
+    /// <summary>Tokens generated.</summary>
+    public long GeneratedTokens { get; init; }
+
+    /// <summary>Most sequences in one step.</summary>
+    public int LargestBatch { get; init; }
+
+    /// <summary>Admissions that asked for a shared prefix.</summary>
+    public long PrefixLookups { get; init; }
+
+    /// <summary>Admissions that found one.</summary>
+    public long PrefixHits { get; init; }
+
+    /// <summary>Tokens that admissions asked for.</summary>
+    public long PrefixLookupTokens { get; init; }
+
+    /// <summary>Tokens whose rows were shared instead of computed.</summary>
+    public long PrefixHitTokens { get; init; }
+
+    /// <summary>Sequences that lost their pages to others.</summary>
+    public long Preemptions { get; init; }
+
+    /// <summary>Computed rows that were lost with them.</summary>
+    public long PreemptedTokens { get; init; }
+
+    /// <summary>Cached pages that were handed out again.</summary>
+    public long Evictions { get; init; }
+}

@@ -1,0 +1,204 @@
+using System.Collections.Immutable;
+using System.Threading.Channels;
+using Serving.Cache;
+using Serving.Diagnostics;
+using Serving.Model;
+using Serving.Scheduling;
+
+namespace Serving;
+
+/// <summary>
+/// The engine's one thread: reads what callers sent, plans, computes, samples, commits and tells. Everything but
+/// <see cref="Submit"/>, <see cref="Stop"/> and <see cref="Figures"/> belongs to that thread, so there are no locks.
+/// </summary>
+sealed class EngineLoop : IDisposable
+{
+    readonly IDecoder _decoder;
+    readonly EngineOptions _options;
+    readonly EngineDiagnostics _diagnostics;
+    readonly TimeProvider _clock;
+    readonly EngineMetrics _metrics;
+    readonly PageLedger _pages;
+    readonly Scheduler _scheduler;
+    readonly StepSampler _sampler;
+    readonly StepInput _input;
+    readonly Delivery _delivery;
+    readonly PageCopies _copies;
+    readonly Channel<Generation?> _inbox = Channel.CreateUnbounded<Generation?>(new() { SingleReader = true });
+    readonly Action<Generation> _wake;
+    volatile bool _draining, _cancelling;
+    long _steps, _rows;
+    int _largestBatch;
+
+    public EngineLoop(IDecoder decoder, CacheLayout layout, ImmutableArray<int> pages, EngineOptions options, EngineDiagnostics diagnostics)
+    {
+        (_decoder, _options, _diagnostics, _clock) = (decoder, options.Checked(), diagnostics, diagnostics.Clock);
+        if (options.PageTokens != layout.PageTokens)
+            throw new ArgumentException($"PageTokens is {options.PageTokens}; the cache was laid out with {layout.PageTokens}.", nameof(options));
+        var longest = Math.Min(options.MaxModelLength ?? int.MaxValue, layout.LongestSequence(pages, options.TokensPerStep));
+        Door = new(
+            new(decoder.VocabularySize, longest, options.MaxSequences, options.TokensPerStep)
+            {
+                MaxQueuedRequests = options.MaxQueuedRequests,
+                MaxQueuedTokens = options.MaxQueuedTokens,
+            }, layout, pages);
+        _pages = new(layout, pages, options.EnablePrefixCaching);
+        _scheduler = new(_pages, options.MaxSequences, options.TokensPerStep);
+        _sampler = new(decoder);
+        _input = new(options.TokensPerStep, options.MaxSequences, pages.Length);
+        _copies = new(decoder, pages.Length);
+        _metrics = new(diagnostics.Meters, () => Figures);
+        _delivery = new(_scheduler, Door, _metrics, diagnostics);
+        _wake = generation => _inbox.Writer.TryWrite(generation);
+        EngineLog.CacheReady(diagnostics.Logger, layout.Describe(pages), longest);
+    }
+
+    /// <summary>What is let in.</summary>
+    public Door Door { get; }
+
+    /// <summary>The books, for tests that recount them after every step.</summary>
+    public PageLedger Pages => _pages;
+
+    /// <summary>Who computes what, for tests.</summary>
+    public Scheduler Scheduler => _scheduler;
+
+    /// <summary>Takes a request in, on the caller's thread; throws RequestRefusedException.</summary>
+    public Generation Submit(GenerationRequest request)
+    {
+        var limit = Door.Enter(request);
+        try
+        {
+            var lead = new Sequence(request, limit, _pages.Groups.Length, _options.NumericPath);
+            var generation = new Generation(lead, _wake, _clock.GetTimestamp());
+            if (_inbox.Writer.TryWrite(generation)) return generation;
+            throw new RequestRefusedException(RefusalReason.Stopping, "The engine has stopped and takes no new requests.");
+        }
+        catch
+        {
+            Door.Leave(request);
+            throw;
+        }
+    }
+
+    /// <summary>Lets what is in come to its end, or cancels it, and then <see cref="Run"/> returns.</summary>
+    public void Stop(bool cancel)
+    {
+        Door.Close();
+        _cancelling |= cancel;
+        _draining = true;
+        _inbox.Writer.TryWrite(null);
+    }
+
+    /// <summary>Works until <see cref="Stop"/>, and parks when there is nothing to do.</summary>
+    public void Run()
+    {
+        var (reason, error) = (FinishReason.Cancelled, (string?)null);
+        try
+        {
+            while (!_draining || (_delivery.Live > 0 && !_cancelling))
+                if (!Step() && !_draining) _inbox.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
+        }
+        catch (Exception exception)
+        {
+            EngineLog.LoopFailed(_diagnostics.Logger, exception);
+            (reason, error) = (FinishReason.Failed, $"The engine stopped on an error of its own: {exception.Message}");
+        }
+
+        Door.Close();
+        _inbox.Writer.Complete();
+        ReadInbox();
+        _delivery.EndAll(reason, error);
+        EngineLog.Stopped(_diagnostics.Logger, _steps, _delivery.Tokens);
+    }
+
+    /// <summary>One step; false when there is nothing to compute.</summary>
+    public bool Step()
+    {
+        ReadInbox();
+        var started = _clock.GetTimestamp();
+        var step = _scheduler.Plan();
+        if (step.Rows == 0) return false;
+        Fill(step);
+        var (sequences, rows) = (step.Sequences.Length, step.Rows);
+        long planned = _clock.GetTimestamp(), computed = planned;
+        try
+        {
+            _decoder.Forward(_input);
+            computed = _clock.GetTimestamp();
+            var choices = _sampler.Sample(step);
+            _scheduler.Commit();
+            _delivery.Prompts(step, _copies);
+            _copies.Flush();
+            _delivery.Choices(choices);
+        }
+        catch (Exception exception)
+        {
+            EngineLog.StepFailed(_diagnostics.Logger, exception, rows, sequences);
+            Fail(step, $"A step of {rows} rows for {sequences} sequences failed: {exception.Message}");
+        }
+
+        (_steps, _rows, _largestBatch) = (_steps + 1, _rows + rows, Math.Max(_largestBatch, sequences));
+        _metrics.Stepped(sequences, rows, new(
+            _clock.GetElapsedTime(started, planned), _clock.GetElapsedTime(planned, computed), _clock.GetElapsedTime(computed)));
+        return true;
+    }
+
+    /// <summary>What the engine holds and has done; any thread may ask.</summary>
+    public EngineFigures Figures => new()
+    {
+        Running = _scheduler.Running.Count,
+        Waiting = _scheduler.Waiting.Count,
+        PagesHeld = _pages.Pools.Sum(pool => pool.Held),
+        PagesCached = _pages.Pools.Sum(pool => pool.Cached),
+        PagesFree = _pages.Pools.Sum(pool => pool.Empty),
+        PageTokens = _options.PageTokens,
+        CacheUsage = _pages.Pools.Max(pool => (double)pool.Held / pool.Pages),
+        Steps = _steps,
+        Rows = _rows,
+        GeneratedTokens = _delivery.Tokens,
+        LargestBatch = _largestBatch,
+        PrefixLookups = _scheduler.Counts.Lookups,
+        PrefixHits = _scheduler.Counts.Hits,
+        PrefixLookupTokens = _scheduler.Counts.LookupTokens,
+        PrefixHitTokens = _scheduler.Counts.HitTokens,
+        Preemptions = _scheduler.Counts.Preemptions,
+        PreemptedTokens = _scheduler.Counts.PreemptedTokens,
+        Evictions = _pages.Evictions,
+    };
+
+    /// <summary>Ends the instruments.</summary>
+    public void Dispose() => _metrics.Dispose();
+
+    void ReadInbox()
+    {
+        while (_inbox.Reader.TryRead(out var generation))
+        {
+            if (generation is null) continue;
+            if (!generation.Entered)
+            {
+                _delivery.Enter(generation);
+                if (!generation.IsCancelled) _scheduler.Add(generation.Sequences[0]);
+            }
+
+            if (generation.IsCancelled) _delivery.End(generation, FinishReason.Cancelled);
+            else _delivery.EndStopped(generation);
+        }
+    }
+
+    void Fill(StepBatch step)
+    {
+        _input.Clear();
+        foreach (var sequence in step.Sequences)
+        {
+            if (!sequence.Generation!.Started) _delivery.Started(sequence.Generation);
+            _input.Add(sequence.Known.Slice(sequence.Computed, sequence.Rows), sequence.Computed, sequence.LengthLimit);
+            for (var group = 0; group < _input.Pages.Length; group++) _input.Pages[group].Add(sequence.Tables[group].Entries);
+        }
+    }
+
+    void Fail(StepBatch step, string error)
+    {
+        _copies.Clear();
+        foreach (var sequence in step.Sequences) _delivery.Fail(sequence, error);
+    }
+}

@@ -1,0 +1,57 @@
+using Serving.Devices;
+
+namespace Serving;
+
+/// <summary>Every knob of the engine, each with its default and its reason.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>Most sequences that run at once. 128: beyond it a step's rows no longer share the reading of weights much better.</summary>
+    public int MaxSequences { get; init; } = 128;
+
+    /// <summary>Most rows of a step. 512: enough to keep the arithmetic busy, few enough that a long prompt delays nobody for long.</summary>
+    public int TokensPerStep { get; init; } = 512;
+
+    /// <summary>Tokens of a cache page. 64: prefixes are shared in this grain, and half a page is lost by each sequence on average.</summary>
+    public int PageTokens { get; init; } = 64;
+
+    /// <summary>How cached values are stored. bfloat16: half of float32's memory, with the range of the activations.</summary>
+    public CacheType CacheType { get; init; } = CacheType.BFloat16;
+
+    /// <summary>Bytes of the cache; half of what the device has left after the weights when null.</summary>
+    public long? CacheBytes { get; init; }
+
+    /// <summary>Longest sequence, prompt and continuation; the model's own limit when null. What the cache cannot hold lowers it.</summary>
+    public int? MaxModelLength { get; init; }
+
+    /// <summary>Whether full pages are shared between requests that begin alike. On: it costs a hash a page.</summary>
+    public bool EnablePrefixCaching { get; init; } = true;
+
+    /// <summary>Requests that may wait for their first step. 4096: more would wait longer than callers do.</summary>
+    public int MaxQueuedRequests { get; init; } = 4096;
+
+    /// <summary>Prompt tokens that may wait with them. 8 Mi, which bounds the memory of the queue.</summary>
+    public long MaxQueuedTokens { get; init; } = 8 << 20;
+
+    /// <summary>Names what decides rounding (model, device, kernels): pages are shared only under the same name.</summary>
+    public string NumericPath { get; init; } = "";
+
+    /// <summary>These options, or an ArgumentException that names the first one out of range.</summary>
+    public EngineOptions Checked()
+    {
+        InRange(nameof(MaxSequences), MaxSequences, 1, 65_536);
+        InRange(nameof(TokensPerStep), TokensPerStep, MaxSequences, 1 << 20, $" (at least {nameof(MaxSequences)}, so that each running sequence gets its row)");
+        InRange(nameof(PageTokens), PageTokens, 1, 65_536);
+        InRange(nameof(CacheBytes), CacheBytes ?? 1, 1, long.MaxValue);
+        InRange(nameof(MaxModelLength), MaxModelLength ?? 2, 2, 1 << 30);
+        InRange(nameof(MaxQueuedRequests), MaxQueuedRequests, 1, int.MaxValue);
+        InRange(nameof(MaxQueuedTokens), MaxQueuedTokens, 1, long.MaxValue);
+        ArgumentNullException.ThrowIfNull(NumericPath);
+        return this;
+    }
+
+    static void InRange(string option, long value, long low, long high, string reason = "")
+    {
+        if (value < low || value > high)
+            throw new ArgumentException($"{option} is {value}; it must lie between {low} and {high}{reason}.", option);
+    }
+}

@@ -1,0 +1,43 @@
+using System.Runtime.InteropServices;
+using Serving.Cache;
+using Serving.Model;
+
+namespace Serving;
+
+/// <summary>Pages to be copied before the next step, by group.</summary>
+sealed class PageCopies(IDecoder decoder, int groups)
+{
+    readonly (List<int> From, List<int> To)[] _copies = [.. Enumerable.Range(0, groups).Select(_ => (new List<int>(), new List<int>()))];
+
+    /// <summary>Adds the last page of each group.</summary>
+    public void Add(PageTables from, PageTables to)
+    {
+        for (var group = 0; group < groups; group++)
+        {
+            _copies[group].From.Add(from[group].Entries[^1]);
+            _copies[group].To.Add(to[group].Entries[^1]);
+        }
+    }
+
+    /// <summary>Copies.</summary>
+    public void Flush()
+    {
+        for (var group = 0; group < groups; group++)
+        {
+            var (from, to) = _copies[group];
+            if (from.Count > 0) decoder.CopyPages(group, CollectionsMarshal.AsSpan(from), CollectionsMarshal.AsSpan(to));
+        }
+
+        Clear();
+    }
+
+    /// <summary>Forgets what is left to copy.</summary>
+    public void Clear()
+    {
+        foreach (var (from, to) in _copies)
+        {
+            from.Clear();
+            to.Clear();
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using System.Threading.Channels;
+
+namespace Serving.Scheduling;
+
+/// <summary>The caller's view of a request in the engine: its events in order, and the means to end it. Disposing cancels what still runs.</summary>
+public sealed class Generation : IDisposable
+{
+    readonly Channel<GenerationEvent> _events = Channel.CreateUnbounded<GenerationEvent>(new() { SingleReader = true, SingleWriter = true });
+    readonly Action<Generation> _wake;
+    readonly bool[] _stopped;
+    CancellationTokenRegistration _cancellation;
+    volatile bool _cancelled;
+
+    internal Generation(Sequence lead, Action<Generation> wake, long submitted)
+    {
+        (Request, Sequences, Submitted, _wake) = (lead.Request, [lead, .. lead.Forks], submitted, wake);
+        (_stopped, Unfinished) = (new bool[Sequences.Length], Sequences.Length);
+        foreach (var sequence in Sequences) sequence.Generation = this;
+    }
+
+    /// <summary>What was asked.</summary>
+    public GenerationRequest Request { get; }
+
+    /// <summary>
+    /// What happens, in order, for one reader: completes after the last choice's end. The engine never waits for the reader; what is
+    /// unread stays below the request's own limit of tokens.
+    /// </summary>
+    public ChannelReader<GenerationEvent> Events => _events.Reader;
+
+    /// <summary>Ends all choices with <see cref="FinishReason.Cancelled"/>, within one step.</summary>
+    public void Cancel()
+    {
+        if (_cancelled) return;
+        _cancelled = true;
+        _wake(this);
+    }
+
+    /// <summary>Ends one choice, which has told its first token, with <see cref="FinishReason.Stop"/>, within one step: its text holds a stop string.</summary>
+    public void Stop(int choice)
+    {
+        Volatile.Write(ref _stopped[choice], true);
+        _wake(this);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Cancel();
+
+    /// <summary>One for each choice; the first computes the prompt.</summary>
+    internal Sequence[] Sequences { get; }
+
+    /// <summary>Time stamp of the submission.</summary>
+    internal long Submitted { get; }
+
+    /// <summary>True once the scheduler has it.</summary>
+    internal bool Entered { get; set; }
+
+    /// <summary>True once it had a step.</summary>
+    internal bool Started { get; set; }
+
+    /// <summary>Choices that go on.</summary>
+    internal int Unfinished { get; private set; }
+
+    internal bool IsCancelled => _cancelled;
+    internal bool IsStopped(int choice) => Volatile.Read(ref _stopped[choice]);
+
+    internal void CancelWith(CancellationToken cancellation)
+    {
+        if (cancellation.CanBeCanceled) _cancellation = cancellation.UnsafeRegister(static self => ((Generation)self!).Cancel(), this);
+    }
+
+    internal void Publish(GenerationEvent happened)
+    {
+        _events.Writer.TryWrite(happened);
+        if (happened is not GenerationEvent.Finished || --Unfinished > 0) return;
+        _events.Writer.TryComplete();
+        _cancellation.Unregister();
+    }
+}

@@ -1,0 +1,38 @@
+namespace Serving.Scheduling;
+
+/// <summary>What a scheduler did since its start; written by the engine's thread, read by any.</summary>
+public sealed class ScheduleCounts
+{
+    /// <summary>Admissions, of which every one asks the tree of prefixes.</summary>
+    public long Lookups { get; private set; }
+
+    /// <summary>Admissions that shared at least one page.</summary>
+    public long Hits { get; private set; }
+
+    /// <summary>Tokens that admissions asked for.</summary>
+    public long LookupTokens { get; private set; }
+
+    /// <summary>Tokens whose rows were shared instead of computed.</summary>
+    public long HitTokens { get; private set; }
+
+    /// <summary>Sequences that lost their pages.</summary>
+    public long Preemptions { get; private set; }
+
+    /// <summary>Computed rows that were lost with them.</summary>
+    public long PreemptedTokens { get; private set; }
+
+    internal void Looked(Sequence sequence, int shared)
+    {
+        Lookups++;
+        LookupTokens += sequence.Known.Length;
+        if (shared == 0) return;
+        Hits++;
+        HitTokens += shared;
+    }
+
+    internal void Preempted(Sequence victim)
+    {
+        Preemptions++;
+        PreemptedTokens += victim.Computed;
+    }
+}

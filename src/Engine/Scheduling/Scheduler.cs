@@ -1,0 +1,153 @@
+using Serving.Cache;
+
+namespace Serving.Scheduling;
+
+/// <summary>
+/// No phases: each sequence has computed fewer tokens than it knows, and a step narrows the gap. What runs goes before what waits, one
+/// row before many; the last in order of priority and age gives up its pages when they run out, and computes again later.
+/// </summary>
+/// <param name="pages">The books of the cache.</param>
+/// <param name="maxSequences">Most sequences that run at once.</param>
+/// <param name="tokensPerStep">Most rows of a step, no fewer than <paramref name="maxSequences"/>.</param>
+public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerStep)
+{
+    readonly List<Sequence> _running = [];
+    readonly SortedSet<Sequence> _waiting = new(Sequence.Order);
+    readonly StepBatch _step = new(tokensPerStep);
+    int _seats;
+    long _arrivals;
+    (Sequence? Head, long Returned) _blocked;
+
+    // A long prompt leaves room for three more to begin beside it, so that short ones do not wait for its end.
+    readonly int _share = Math.Max(1, tokensPerStep / 4);
+
+    /// <summary>Sequences with pages, in order of priority, then age.</summary>
+    public IReadOnlyList<Sequence> Running => _running;
+
+    /// <summary>Sequences without, in the same order.</summary>
+    public IReadOnlyCollection<Sequence> Waiting => _waiting;
+
+    /// <summary>What happened so far.</summary>
+    public ScheduleCounts Counts { get; } = new();
+
+    /// <summary>Takes in a new sequence.</summary>
+    public void Add(Sequence sequence)
+    {
+        sequence.Arrival = _arrivals++;
+        Wait(sequence);
+    }
+
+    /// <summary>Decides who computes how much in the next step, and finds the pages for it.</summary>
+    public StepBatch Plan()
+    {
+        _step.Clear();
+        PlaceRunning(single: true);
+        PlaceRunning(single: false);
+        while (!_step.Preempted && _step.Left > 0 && _waiting.Min is { } next && TryAdmit(next))
+            _step.Add(next, ShareOf(next));
+        foreach (var sequence in _step.Sequences)
+            if (_step.Left > 0 && TopUpOf(sequence) is > 0 and var more && pages.TryGrow(sequence.Tables, sequence.Computed + sequence.Rows + more))
+                _step.Add(sequence, more);
+        return _step;
+    }
+
+    /// <summary>Books the rows of a computed step: full pages become known, pages that no later token reads come back.</summary>
+    public void Commit()
+    {
+        foreach (var sequence in _step.Sequences)
+        {
+            sequence.Computed += sequence.Rows;
+            pages.Publish(sequence.Tables, sequence.Known[..sequence.Settled]);
+            pages.Trim(sequence.Tables, sequence.Settled);
+        }
+    }
+
+    /// <summary>Brings the forks of a computed prompt to life; true when their last page must be copied from the sequence's own.</summary>
+    public bool Fork(Sequence sequence, out Sequence[] forks)
+    {
+        var copies = false;
+        forks = sequence.ReleaseForks();
+        foreach (var fork in forks)
+        {
+            copies = pages.Fork(sequence.Tables, fork.Tables, sequence.Computed);
+            Run(fork);
+        }
+
+        return copies;
+    }
+
+    /// <summary>Ends a sequence, wherever it stands, and gives its pages back.</summary>
+    public void Finish(Sequence sequence)
+    {
+        if (sequence.State == SequenceState.Waiting) _waiting.Remove(sequence);
+        if (sequence.State == SequenceState.Running) LeaveSeat(sequence);
+        else pages.Release(sequence.Tables);
+        sequence.State = SequenceState.Finished;
+    }
+
+    void PlaceRunning(bool single)
+    {
+        for (var i = 0; i < _running.Count && _step.Left > 0; i++)
+        {
+            var sequence = _running[i];
+            if (sequence.Remaining == 1 != single) continue;
+            var rows = ShareOf(sequence);
+            while (sequence.State == SequenceState.Running && !pages.TryGrow(sequence.Tables, sequence.Computed + rows)) Preempt(_running[^1]);
+            if (sequence.State == SequenceState.Running) _step.Add(sequence, rows);
+        }
+    }
+
+    int ShareOf(Sequence sequence) => Math.Min(sequence.Remaining, Math.Min(_share, _step.Left));
+    int TopUpOf(Sequence sequence) => Math.Min(sequence.Remaining - sequence.Rows, _step.Left);
+
+    bool TryAdmit(Sequence next)
+    {
+        if (_blocked == (next, pages.Returned) || _seats + 1 + next.Forks.Length > maxSequences) return false;
+        var terms = new AdmitTerms(next.PrefixSeed, next.Report is null || next.PromptPublished, Math.Min(_share, _step.Left), next.Forks.Length);
+        if (pages.TryAdmit(next.Tables, next.Known, terms) is not { } shared)
+        {
+            _blocked = (next, pages.Returned);
+            return false;
+        }
+
+        foreach (var fork in next.Forks) pages.TakeSpare(fork.Tables, next.Known.Length);
+        _waiting.Remove(next);
+        Counts.Looked(next, shared);
+        next.Computed = shared;
+        if (!next.PromptPublished) next.CachedTokens = shared;
+        Run(next);
+        return true;
+    }
+
+    void Run(Sequence sequence)
+    {
+        var place = _running.BinarySearch(sequence, Sequence.Order);
+        _running.Insert(~place, sequence);
+        _seats += 1 + sequence.Forks.Length;
+        sequence.State = SequenceState.Running;
+    }
+
+    void Preempt(Sequence victim)
+    {
+        _step.Preempt(victim);
+        Counts.Preempted(victim);
+        LeaveSeat(victim);
+        Wait(victim);
+    }
+
+    void Wait(Sequence sequence)
+    {
+        sequence.State = SequenceState.Waiting;
+        sequence.Computed = 0;
+        sequence.Report?.Clear();
+        _waiting.Add(sequence);
+    }
+
+    void LeaveSeat(Sequence sequence)
+    {
+        _running.RemoveAt(_running.BinarySearch(sequence, Sequence.Order));
+        _seats -= 1 + sequence.Forks.Length;
+        foreach (var fork in sequence.Forks) pages.Release(fork.Tables);
+        pages.Release(sequence.Tables);
+    }
+}

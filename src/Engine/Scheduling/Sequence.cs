@@ -1,0 +1,141 @@
+using System.Runtime.InteropServices;
+using Serving.Cache;
+using Serving.Sampling;
+
+namespace Serving.Scheduling;
+
+/// <summary>Where a sequence stands.</summary>
+public enum SequenceState
+{
+    /// <summary>Not yet given to the scheduler, or a choice whose prompt another one still computes.</summary>
+    Unborn,
+
+    /// <summary>Holds no pages and waits for its turn.</summary>
+    Waiting,
+
+    /// <summary>Holds pages, and computes in every step that has room.</summary>
+    Running,
+
+    /// <summary>Over.</summary>
+    Finished,
+}
+
+/// <summary>The engine's view of one continuation: the tokens it knows, how many of them are computed, and its pages.</summary>
+public sealed class Sequence
+{
+    /// <summary>Lower priority first, then the older, then the lower choice.</summary>
+    public static Comparer<Sequence> Order { get; } = Comparer<Sequence>.Create(static (a, b) =>
+        (a.Request.Priority, a.Arrival, a.Choice).CompareTo((b.Request.Priority, b.Arrival, b.Choice)));
+
+    readonly List<int> _tokens = [];
+
+    /// <summary>The first continuation of a request; the others are its forks.</summary>
+    public Sequence(GenerationRequest request, int lengthLimit, int pageGroups, string numericPath = "") : this(request, 0, lengthLimit, pageGroups)
+    {
+        PrefixSeed = $"{numericPath}\0{request.CacheSalt}";
+        _tokens.AddRange(request.Prompt);
+        History = new(request.Prompt.AsSpan());
+        Forks = [.. Enumerable.Range(1, request.Choices - 1).Select(choice => new Sequence(request, choice, lengthLimit, pageGroups) { PrefixSeed = PrefixSeed })];
+        Report = request.ReportsPrompt ? new() : null;
+    }
+
+    Sequence(GenerationRequest request, int choice, int lengthLimit, int pageGroups)
+    {
+        (Request, Choice, LengthLimit, Tables) = (request, choice, lengthLimit, new(pageGroups));
+        Sampling = request.Sampling with { Seed = unchecked(request.Sampling.Seed + choice * (long)0x9E3779B97F4A7C15) };
+        Constraint = request.Constraint?.Invoke();
+    }
+
+    /// <summary>What was asked.</summary>
+    public GenerationRequest Request { get; }
+
+    /// <summary>Which continuation of the request.</summary>
+    public int Choice { get; }
+
+    /// <summary>Most tokens that it may come to know.</summary>
+    public int LengthLimit { get; }
+
+    /// <summary>How its tokens are chosen: the request's options with a seed of its own.</summary>
+    public SamplingOptions Sampling { get; }
+
+    /// <summary>Which tokens may come next; null for all.</summary>
+    public ITokenConstraint? Constraint { get; }
+
+    /// <summary>Continuations that begin as copies when the prompt is computed; none afterwards.</summary>
+    public Sequence[] Forks { get; private set; } = [];
+
+    /// <summary>Its pages.</summary>
+    public PageTables Tables { get; }
+
+    /// <summary>Where it stands.</summary>
+    public SequenceState State { get; internal set; }
+
+    /// <summary>Prompt and generated tokens.</summary>
+    public ReadOnlySpan<int> Known => CollectionsMarshal.AsSpan(_tokens);
+
+    /// <summary>Known tokens whose rows are in the cache.</summary>
+    public int Computed { get; internal set; }
+
+    /// <summary>Known tokens whose rows are not.</summary>
+    public int Remaining => _tokens.Count - Computed;
+
+    /// <summary>Known tokens at the end that are guesses, until someone verified them.</summary>
+    public int Drafted { get; set; }
+
+    /// <summary>Computed tokens that will stay.</summary>
+    public int Settled => Math.Min(Computed, _tokens.Count - Drafted);
+
+    /// <summary>Rows of the step being planned.</summary>
+    public int Rows { get; internal set; }
+
+    /// <summary>True when the step being planned computes all that is known.</summary>
+    public bool Completes => Rows > 0 && Rows == Remaining;
+
+    /// <summary>Tokens that it said, for penalties.</summary>
+    public TokenHistory History { get => field ?? throw new InvalidOperationException("An unborn continuation has no history."); private set; }
+
+    internal long Arrival { get; set; }
+    internal string PrefixSeed { get; private init; } = "";
+    internal Generation? Generation { get; set; }
+    internal PromptReport? Report { get; }
+    internal bool PromptPublished { get; set; }
+    internal int CachedTokens { get; set; }
+    internal long FirstToken { get; set; }
+    internal long LastToken { get; set; }
+
+    /// <summary>Comes to know one more token.</summary>
+    public void Append(int token)
+    {
+        _tokens.Add(token);
+        History.Add(token);
+    }
+
+    /// <summary>Takes back the last <paramref name="tokens"/>, which were guesses: their rows will be written anew.</summary>
+    public void Rollback(int tokens)
+    {
+        if (tokens < 0 || tokens > Drafted)
+            throw new ArgumentOutOfRangeException(nameof(tokens), $"{tokens} tokens cannot be taken back: {Drafted} are drafted.");
+        History.Remove(Known[^tokens..]);
+        Constraint?.Rollback(tokens);
+        _tokens.RemoveRange(_tokens.Count - tokens, tokens);
+        Drafted -= tokens;
+        Computed = Math.Min(Computed, _tokens.Count);
+    }
+
+    /// <summary>Gives the forks, which are no longer this sequence's, their tokens.</summary>
+    internal Sequence[] ReleaseForks()
+    {
+        var forks = Forks;
+        Forks = [];
+        foreach (var fork in forks)
+        {
+            fork._tokens.AddRange(_tokens);
+            fork.Computed = Computed;
+            fork.Arrival = Arrival;
+            fork.History = History.Fork();
+            fork.PromptPublished = true;
+        }
+
+        return forks;
+    }
+}

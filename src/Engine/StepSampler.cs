@@ -1,0 +1,89 @@
+using Serving.Model;
+using Serving.Sampling;
+using Serving.Scheduling;
+
+namespace Serving;
+
+/// <summary>What a step has chosen for a sequence: a token, or the reason why there is none.</summary>
+readonly record struct Choice(Sequence Sequence, SampledToken Sampled, string? Error);
+
+/// <summary>Reads what a computed step's sequences want of it: next tokens, scores of prompt tokens, hidden states.</summary>
+sealed class StepSampler(IDecoder decoder)
+{
+    readonly Sampler _sampler = new();
+    readonly List<Choice> _choices = [];
+    readonly List<(Sequence Sequence, int Position)> _wanted = [];
+    readonly int[] _rows = new int[decoder.LogitRows];
+    readonly float[] _hidden = new float[decoder.HiddenSize];
+
+    /// <summary>Samples every sequence whose known tokens are all computed by the step, and its forks, in the order of the step.</summary>
+    public List<Choice> Sample(StepBatch step)
+    {
+        _choices.Clear();
+        var first = 0;
+        foreach (var sequence in step.Sequences)
+        {
+            for (var row = 0; row < sequence.Rows; row++) Want(sequence, sequence.Computed + row, first + row);
+            first += sequence.Rows;
+        }
+
+        Flush();
+        return _choices;
+    }
+
+    void Want(Sequence sequence, int position, int row)
+    {
+        var last = position + 1 == sequence.Known.Length;
+        var request = sequence.Request;
+        if (sequence is { Report: { } report, PromptPublished: false } && (request.Pooling == Pooling.Mean || (last && request.Pooling == Pooling.Last)))
+        {
+            decoder.Hidden(row, _hidden);
+            report.Add(_hidden);
+        }
+
+        var scored = request.PromptLogprobs is not null && !sequence.PromptPublished;
+        if (last ? sequence.Known.Length == sequence.LengthLimit : !scored) return;
+        _rows[_wanted.Count] = row;
+        _wanted.Add((sequence, position));
+        if (_wanted.Count == _rows.Length) Flush();
+    }
+
+    void Flush()
+    {
+        if (_wanted.Count == 0) return;
+        var logits = decoder.Logits(_rows.AsSpan(0, _wanted.Count));
+        for (var i = 0; i < _wanted.Count; i++)
+        {
+            var (sequence, position) = _wanted[i];
+            var row = logits.Slice(i * decoder.VocabularySize, decoder.VocabularySize);
+            if (position + 1 < sequence.Known.Length)
+            {
+                sequence.Report!.Add(_sampler.Score(row, sequence.Known[position + 1], sequence.Request.PromptLogprobs!.Value));
+                continue;
+            }
+
+            _choices.Add(Choose(row, sequence, sequence.History));
+            foreach (var fork in sequence.Forks) _choices.Add(Choose(row, fork, sequence.History));
+        }
+
+        _wanted.Clear();
+    }
+
+    Choice Choose(ReadOnlySpan<float> row, Sequence sequence, TokenHistory history)
+    {
+        try
+        {
+            var sampled = _sampler.Sample(row, sequence.Sampling, history, sequence.Constraint);
+            return new(sequence, sampled, sampled.Outcome switch
+            {
+                SampleOutcome.Chosen => sequence.Constraint?.Accept(sampled.Id) == false ? $"The constraint allowed token {sampled.Id} and then refused it." : null,
+                SampleOutcome.NothingAllowed => $"No token may come after position {history.Position - 1}: masks, bans and the constraint together exclude the whole vocabulary.",
+                _ => $"The logits after position {history.Position - 1} hold values that are no numbers: the model or its cache is damaged.",
+            });
+        }
+        catch (Exception exception) when (sequence.Constraint is not null)
+        {
+            return new(sequence, default, $"The constraint failed after position {history.Position - 1}: {exception.Message}");
+        }
+    }
+}
