@@ -14,6 +14,9 @@ readonly ref struct MarkedText(ReadOnlySpan<char> text, ReadOnlySpan<bool> liter
 /// <summary>A growing text with its literal flags.</summary>
 sealed class MarkedBuffer(int capacity)
 {
+    // Far above any prompt; a file's replacements could otherwise grow a text without bound.
+    const int MaxLength = 1 << 26;
+
     char[] _text = new char[capacity];
     bool[] _literal = new bool[capacity];
     int _length;
@@ -44,7 +47,9 @@ sealed class MarkedBuffer(int capacity)
     {
         if (_text.Length - _length >= more)
             return;
-        var size = Math.Max(_text.Length * 2, checked(_length + more));
+        if ((long)_length + more > MaxLength)
+            throw new InvalidDataException($"The text has more than {MaxLength} characters, or its tokenizer's normalizer makes it so long.");
+        var size = Math.Max(_text.Length * 2, _length + more);
         Array.Resize(ref _text, size);
         Array.Resize(ref _literal, size);
     }

@@ -9,12 +9,27 @@ sealed class Nfc : Rewriter
 
     public override void Apply(MarkedText input, MarkedBuffer output, bool atStart)
     {
-        // Nothing below U+0300 combines with what is before it.
-        if (!input.Text.ContainsAnyExceptInRange('\0', '\u02FF'))
+        var done = 0;
+        for (int at = 0, previous = 0, length; at < input.Text.Length; at += length)
         {
-            output.Append(input);
-            return;
+            if (NfcData.StaysAlone(Read(input.Text, at, out length)))
+            {
+                previous = at;
+                continue;
+            }
+            // What changes reaches from the character before to the next that stays alone.
+            var end = at + length;
+            while (end < input.Text.Length && !NfcData.StaysAlone(Read(input.Text, end, out var next)))
+                end += next;
+            output.Append(input[done..previous]);
+            Rewrite(input[previous..end], output);
+            (done, previous, length) = (end, end, end - at);
         }
+        output.Append(input[done..]);
+    }
+
+    static void Rewrite(MarkedText input, MarkedBuffer output)
+    {
         var units = new List<Unit>(input.Text.Length);
         for (int at = 0, length; at < input.Text.Length; at += length)
             Decompose(Read(input.Text, at, out length), input.Literal.Slice(at, length).Contains(true), units);
@@ -104,6 +119,8 @@ static class Hangul
 {
     const int Syllables = 0xAC00, Leads = 0x1100, Vowels = 0x1161, Tails = 0x11A7;
     const int LeadCount = 19, VowelCount = 21, TailCount = 28;
+
+    public const int FirstVowel = Vowels, EndOfTails = Tails + TailCount;
 
     public static bool IsSyllable(int codePoint) => codePoint is >= Syllables and < Syllables + LeadCount * VowelCount * TailCount;
 

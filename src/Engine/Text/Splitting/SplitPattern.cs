@@ -13,6 +13,8 @@ sealed partial class SplitPattern
     const string ContractionsSpelled = "(?:'[sS\u017F]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
     const char FirstPrivate = '\uE000';
 
+    const int LongestPattern = 4096;
+
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
     static readonly Dictionary<UnicodeCategory, char> Stand = MakeStandIns();
 
@@ -20,6 +22,8 @@ sealed partial class SplitPattern
 
     public SplitPattern(string pattern, string where)
     {
+        if (pattern.Length > LongestPattern)
+            throw new InvalidDataException($"{where}: the split pattern has {pattern.Length} characters; at most {LongestPattern} are read.");
         var spelled = pattern.Replace(Contractions, ContractionsSpelled, StringComparison.Ordinal);
         foreach (var construct in (ReadOnlySpan<string>)["&&", "[:", "-[", "(?i", "\\Z", "\\z", "\\G"])
             if (spelled.Contains(construct, StringComparison.Ordinal))

@@ -46,8 +46,12 @@ static class JsonSections
         return steps;
     }
 
+    const int MostSteps = 32;
+
     static void Flatten(JsonElement step, string where, string list, List<(JsonElement, string)> steps)
     {
+        if (steps.Count == MostSteps)
+            throw new InvalidDataException($"tokenizer.json: {where} is past the {MostSteps} steps that are read.");
         if (Type(step, where) != "Sequence")
         {
             steps.Add((step, where));

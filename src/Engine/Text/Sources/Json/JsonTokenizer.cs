@@ -12,7 +12,8 @@ static class JsonTokenizer
         {
             return new(Read(tokenizer, configuration));
         }
-        catch (JsonException error)
+        // The reader says so of text that is no valid UTF-8 or UTF-16.
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
             throw new InvalidDataException($"tokenizer.json is not JSON as expected: {error.Message}", error);
         }
