@@ -15,7 +15,7 @@ public sealed class GoldenTokenizerTests
     public void SentencePiece_models_agree_with_the_publishing_library(string name) =>
         Agree(Tokenizer.FromSentencePiece(File.ReadAllBytes(Fixtures.Path($"tokenizers/{name}.model"))), GoldenFile.Load(name), parseSpecial: false);
 
-    static void Agree(Tokenizer tokenizer, GoldenFile golden, bool parseSpecial)
+    internal static void Agree(Tokenizer tokenizer, GoldenFile golden, bool parseSpecial)
     {
         var cases = golden.Cases.Select((c, i) => (Case: c, Name: $"{i} {c.G} {GoldenFile.Show(c.Text)}")).ToList();
         GoldenFile.Equal(cases.Select(c => (c.Name, GoldenFile.Show(c.Case.Ids), GoldenFile.Show(tokenizer.Encode(c.Case.Text, false, parseSpecial)))));
