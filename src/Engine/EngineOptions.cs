@@ -17,6 +17,9 @@ public sealed record EngineOptions
     /// <summary>How cached values are stored. bfloat16: half of float32's memory, with the range of the activations.</summary>
     public CacheType CacheType { get; init; } = CacheType.BFloat16;
 
+    /// <summary>Whether float32 and float16 matrices are rounded to bfloat16 when they are loaded. Off: weights stay as they are stored.</summary>
+    public bool RoundWeights { get; init; }
+
     /// <summary>Bytes of the cache; half of what the device has left after the weights when null.</summary>
     public long? CacheBytes { get; init; }
 

@@ -8,7 +8,8 @@ namespace Serving.Model;
 /// <summary>Names of a checkpoint to matrices and vectors on a device. Each is brought over once, however often it is asked for.</summary>
 /// <param name="ledger">The checkpoint's tensors, and the account of which were used.</param>
 /// <param name="device">Where they go.</param>
-public sealed class Weights(TensorLedger ledger, IDevice device)
+/// <param name="round">Whether float32 and float16 matrices are rounded to bfloat16.</param>
+public sealed class Weights(TensorLedger ledger, IDevice device, bool round = false)
 {
     readonly Dictionary<(string Name, int First, int Rows), Matrix> _matrices = [];
     readonly Dictionary<string, Tensor> _vectors = [];
@@ -19,9 +20,9 @@ public sealed class Weights(TensorLedger ledger, IDevice device)
     {
         var key = (linear.Weight, linear.First, linear.Outputs);
         if (_matrices.TryGetValue(key, out var known)) return known;
-        return _matrices[key] = device.Load(linear.Of == 0
+        return _matrices[key] = Load(Rounded(linear.Of == 0
             ? ledger.Take(linear.Weight, linear.Outputs, linear.Inputs)
-            : ledger.TakeRows(linear.Weight, linear.First, linear.Outputs, linear.Of, linear.Inputs));
+            : ledger.TakeRows(linear.Weight, linear.First, linear.Outputs, linear.Of, linear.Inputs)));
     }
 
     /// <summary>A stored vector as float32 [1 x n].</summary>
@@ -40,7 +41,7 @@ public sealed class Weights(TensorLedger ledger, IDevice device)
     public Matrix Experts(Step.Linear linear, int experts)
     {
         var stored = Enumerable.Range(0, experts)
-            .Select(expert => ledger.Take(string.Format(linear.Weight, expert), linear.Outputs, linear.Inputs)).ToList();
+            .Select(expert => Rounded(ledger.Take(string.Format(linear.Weight, expert), linear.Outputs, linear.Inputs))).ToList();
         var mixed = stored.FirstOrDefault(tensor => tensor.Type != stored[0].Type);
         if (mixed is not null)
             throw new CheckpointException($"Expert {mixed.Name} is stored as {mixed.Type.Name()}, {stored[0].Name} as {stored[0].Type.Name()}; experts of a layer must be stored alike.");
@@ -66,12 +67,25 @@ public sealed class Weights(TensorLedger ledger, IDevice device)
                 for (var c = 0; c < row.Length; c++) transposed[((long)head * row.Length + c) * map.Rows + n] = row[c];
             }
         }
-        return Load(map.Weight, type, transposed, [heads, map.Inputs, map.Rows]);
+        return LoadBuilt(map.Weight, type, transposed, [heads, map.Inputs, map.Rows]);
     }
 
     /// <summary>The slices of a head map as they are: [heads x Rows x inputs].</summary>
     public Matrix ValueMap(HeadMap map, int heads) =>
-        Stack([.. Enumerable.Range(0, heads).Select(head => Slice(map, head, heads))], map.Rows, map.Inputs);
+        Stack([.. Enumerable.Range(0, heads).Select(head => Rounded(Slice(map, head, heads)))], map.Rows, map.Inputs);
+
+    StoredTensor Rounded(StoredTensor stored)
+    {
+        if (!round || stored.Type is not (StoredType.F32 or StoredType.F16)) return stored;
+        var halves = Pinned<ushort>(stored.Count);
+        var values = new float[stored.Columns];
+        for (var row = 0; row < stored.Rows; row++)
+        {
+            RowWidening.Widen(stored, row, values);
+            for (var i = 0; i < values.Length; i++) halves[row * values.Length + i] = BFloat16.Round(values[i]);
+        }
+        return new(stored.Name, StoredType.BF16, stored.Shape, AddressOf(halves));
+    }
 
     StoredTensor Slice(HeadMap map, int head, int heads) =>
         ledger.TakeRows(map.Weight, head * map.Stride + map.Offset, map.Rows, heads * map.Stride, map.Inputs);
@@ -84,22 +98,30 @@ public sealed class Weights(TensorLedger ledger, IDevice device)
         foreach (var matrix in matrices)
             for (var row = 0; row < matrix.Rows; row++, filled += (int)matrix.RowBytes)
                 matrix.Row(row).CopyTo(bytes.AsSpan(filled));
-        return device.Load(new(matrices[0].Name, matrices[0].Type, [matrices.Count, outputs, inputs], AddressOf(bytes)));
+        return Load(new(matrices[0].Name, matrices[0].Type, [matrices.Count, outputs, inputs], AddressOf(bytes)));
     }
 
-    Matrix Load(string name, StoredType type, float[] values, int[] shape)
+    Matrix LoadBuilt(string name, StoredType type, float[] values, int[] shape)
     {
-        if (type != StoredType.BF16) return device.Load(new(name, StoredType.F32, [.. shape], AddressOf(values)));
+        if (type != StoredType.BF16 && !round) return Load(new(name, StoredType.F32, [.. shape], AddressOf(values)));
         var halves = Pinned<ushort>(values.Length);
-        for (var i = 0; i < values.Length; i++) halves[i] = (ushort)(BitConverter.SingleToUInt32Bits(values[i]) >> 16);
-        return device.Load(new(name, StoredType.BF16, [.. shape], AddressOf(halves)));
+        for (var i = 0; i < values.Length; i++) halves[i] = BFloat16.Round(values[i]);
+        return Load(new(name, StoredType.BF16, [.. shape], AddressOf(halves)));
     }
 
-    /// <summary>Memory that stays where it is; kept for as long as the device reads from its sources.</summary>
+    /// <summary>Brings a matrix to the device; what was built for it is dropped unless the device keeps reading it.</summary>
+    Matrix Load(StoredTensor source)
+    {
+        var matrix = device.Load(source);
+        if (!device.KeepsSource) _built.Clear();
+        return matrix;
+    }
+
+    /// <summary>Memory that stays where it is, and lives until the next matrix is loaded from it.</summary>
     T[] Pinned<T>(long length)
     {
         var array = GC.AllocateUninitializedArray<T>(checked((int)length), pinned: true);
-        if (device.KeepsSource) _built.Add(array);
+        _built.Add(array);
         return array;
     }
 

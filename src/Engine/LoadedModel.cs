@@ -1,0 +1,69 @@
+using System.Collections.Immutable;
+using Serving.Cache;
+using Serving.Devices;
+using Serving.Diagnostics;
+using Serving.Model;
+using Serving.Model.Types;
+
+namespace Serving;
+
+/// <summary>A checkpoint on a device, with its cache, behind an engine. It owns all of them.</summary>
+public sealed class LoadedModel : IAsyncDisposable
+{
+    readonly IDevice _device;
+    readonly LatentCache _cache;
+    readonly Decoder _decoder;
+
+    /// <summary>Brings a checkpoint to a device and starts an engine on it.</summary>
+    /// <exception cref="CheckpointException">The checkpoint is not a model that is served; the message says why.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, or the cache too small for a page.</exception>
+    public LoadedModel(Checkpoint checkpoint, IDevice device, EngineOptions options, EngineDiagnostics? diagnostics = null)
+    {
+        options = options.Checked();
+        (Checkpoint, _device) = (checkpoint, device);
+        var ledger = checkpoint.OpenLedger();
+        Plan = ModelTypes.Plan(new(checkpoint.Config, ledger));
+        Layout = new([.. Plan.Attentions], options.PageTokens, options.CacheType);
+        var longest = Math.Min(options.MaxModelLength ?? int.MaxValue, Plan.MaxLength);
+        Pages = Layout.PagesWithin(options.CacheBytes ?? DefaultCacheBytes(options, longest), longest, options.TokensPerStep);
+        _cache = new(device, Layout, Pages);
+        _decoder = new(Plan, new(ledger, device, options.RoundWeights), device, _cache, options.TokensPerStep);
+        ledger.Close();
+        Engine = new(_decoder, Layout, Pages, options with { MaxModelLength = longest, NumericPath = Path(options) }, diagnostics);
+    }
+
+    /// <summary>The checkpoint.</summary>
+    public Checkpoint Checkpoint { get; }
+
+    /// <summary>The model as data.</summary>
+    public ModelPlan Plan { get; }
+
+    /// <summary>Where every cached byte lies.</summary>
+    public CacheLayout Layout { get; }
+
+    /// <summary>Pages of each group of layers.</summary>
+    public ImmutableArray<int> Pages { get; }
+
+    /// <summary>The engine.</summary>
+    public LlmEngine Engine { get; }
+
+    /// <summary>What the model runs on, for people.</summary>
+    public string Device => _device.Description;
+
+    /// <summary>Ends the engine, then gives memory and files back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Engine.DisposeAsync().ConfigureAwait(false);
+        _decoder.Dispose();
+        _cache.Dispose();
+        _device.Dispose();
+        Checkpoint.Dispose();
+    }
+
+    /// <summary>Half of what the weights leave, but no more than all sequences at full length could fill.</summary>
+    long DefaultCacheBytes(EngineOptions options, int longest) => Math.Min(
+        Math.Max(0, _device.FreeBytes - Checkpoint.ByteLength) / 2,
+        Layout.Groups.Sum(group => group.PageBytes * group.MostPages(longest, options.TokensPerStep)) * options.MaxSequences);
+
+    string Path(EngineOptions options) => $"{options.NumericPath}|{Checkpoint.Name}|{_device.Description}|{options.CacheType}|{options.RoundWeights}";
+}
