@@ -1,0 +1,107 @@
+using System.Runtime.Intrinsics;
+
+namespace Serving.Devices.Cpu;
+
+/// <summary>One part is a unit with all its spans, merged one by one.</summary>
+unsafe struct WholeUnitJob : IJob
+{
+    public AttendWork Work;
+
+    public readonly void Run(int part, int worker)
+    {
+        var unit = Work.Units[part];
+        var pass = new SpanPass(Work, unit, worker);
+        var (whole, own) = (new QueryState(pass.Whole, unit.Queries, Work.ValuePadded), new QueryState(pass.Own, unit.Queries, Work.ValuePadded));
+        whole.Clear();
+        var first = Work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows;
+        for (var span = first; span <= unit.Last / AttendWork.SpanRows; span++)
+        {
+            pass.Run(span, own);
+            whole.Merge(own);
+        }
+        Results.Write(Work, unit, whole);
+    }
+}
+
+/// <summary>One part is one span of one unit; its state is kept for <see cref="MergeJob"/>.</summary>
+unsafe struct SpanJob : IJob
+{
+    public AttendWork Work;
+    public float* States;
+    public long StateFloats;
+    public int First, Spans;
+
+    public readonly void Run(int part, int worker)
+    {
+        var unit = Work.Units[part / Spans];
+        var span = First + part % Spans;
+        if (span > unit.Last / AttendWork.SpanRows || span < Work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows) return;
+        var pass = new SpanPass(Work, unit, worker);
+        pass.Run(span, new QueryState(States + part * StateFloats, unit.Queries, Work.ValuePadded));
+    }
+}
+
+/// <summary>One part merges the spans of a unit in order, and writes its results after the last.</summary>
+unsafe struct MergeJob : IJob
+{
+    public SpanJob Spans;
+    public float* Wholes;
+
+    public readonly void Run(int part, int worker)
+    {
+        var work = Spans.Work;
+        var unit = work.Units[part];
+        var whole = new QueryState(Wholes + part * Spans.StateFloats, unit.Queries, work.ValuePadded);
+        if (Spans.First == 0) whole.Clear();
+        var last = unit.Last / AttendWork.SpanRows;
+        var from = Math.Max(Spans.First, work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows);
+        var end = Math.Min(Spans.First + Spans.Spans - 1, last);
+        for (var span = from; span <= end; span++)
+            whole.Merge(new QueryState(Spans.States + (part * Spans.Spans + span - Spans.First) * Spans.StateFloats, unit.Queries, work.ValuePadded));
+        if (Spans.First <= last && last < Spans.First + Spans.Spans) Results.Write(work, unit, whole);
+    }
+}
+
+/// <summary>The end of an attention operation.</summary>
+static unsafe class Results
+{
+    /// <summary>Divides by the sums of weights, the sinks' among them, and writes the outputs.</summary>
+    public static void Write(in AttendWork work, AttendUnit unit, QueryState state)
+    {
+        var blocks = RowBlocks.Count(unit.Queries);
+        for (var block = 0; block < blocks; block++)
+        {
+            var start = RowBlocks.Start(unit.Queries, blocks, block);
+            var rows = RowBlocks.Start(unit.Queries, blocks, block + 1) - start;
+            for (var row = 0; row < rows; row++)
+            {
+                var query = start + row;
+                var head = unit.Head + query % unit.Heads;
+                var sink = work.Rule.Sinks.IsEmpty ? float.NegativeInfinity : Sink(work.Rule.Sinks, head);
+                var greatest = MathF.Max(state.Greatest[query], sink);
+                var factor = Lanes.Exp(Vector512.Create(state.Greatest[query] - greatest))[0];
+                var sum = Lanes.Sum(Vector512.Load(state.Sums + query * Lanes.Count)) * factor + Lanes.Exp(Vector512.Create(sink - greatest))[0];
+                var values = state.Values + (long)start * work.ValuePadded + row * PanelSize.Outputs;
+                Scale(values, rows * PanelSize.Outputs, factor / sum, work.Destination.At(unit.Row + query / unit.Heads, head), work.Shape.ValueWidth);
+            }
+        }
+    }
+
+    static float Sink(in Tensor sinks, int head) => sinks.At(0, head / sinks.Width)[head % sinks.Width];
+
+    static void Scale(float* values, int stride, float factor, float* destination, int width)
+    {
+        for (var d = 0; d < width; d += PanelSize.Outputs, values += stride)
+        {
+            if (width - d >= PanelSize.Outputs)
+            {
+                (Vector512.Load(values) * factor).Store(destination + d);
+                (Vector512.Load(values + 16) * factor).Store(destination + d + 16);
+            }
+            else
+            {
+                for (var i = 0; i < width - d; i++) destination[d + i] = values[i] * factor;
+            }
+        }
+    }
+}

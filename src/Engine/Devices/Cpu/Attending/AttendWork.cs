@@ -1,0 +1,61 @@
+namespace Serving.Devices.Cpu;
+
+/// <summary>Queries that read the same rows: neighbouring tokens of a run times neighbouring heads of a group, tokens outermost.</summary>
+unsafe struct AttendUnit
+{
+    /// <summary>The page table of the run.</summary>
+    public int* Pages;
+
+    /// <summary>First row of the batch, and the position of its token.</summary>
+    public int Row, Position;
+
+    /// <summary>Rows.</summary>
+    public int Rows;
+
+    /// <summary>Group, its first head that is read here, and heads.</summary>
+    public int Group, Head, Heads;
+
+    /// <summary>Queries.</summary>
+    public readonly int Queries => Rows * Heads;
+
+    /// <summary>The last position that any query sees.</summary>
+    public readonly int Last => Position + Rows - 1;
+}
+
+/// <summary>An attention operation as its workers see it.</summary>
+unsafe struct AttendWork
+{
+    /// <summary>Rows whose partial result has a maximum of its own.</summary>
+    public const int SpanRows = 512;
+
+    /// <summary>Rows that are widened at once.</summary>
+    public const int TileRows = 64;
+
+    /// <summary>Most queries of a unit: their state stays in the second cache.</summary>
+    public const int UnitQueries = 96;
+
+    public AttendShape Shape;
+    public ScoreRule Rule;
+    public Tensor Main, Rotary, Destination;
+    public AttendRows Cached;
+    public AttendUnit* Units;
+    public byte* Scratch;
+    public long ScratchOfWorker;
+
+    /// <summary>Width of the main part of a key, in whole blocks.</summary>
+    public readonly int MainPadded => PanelSize.Blocks(Shape.MainWidth) * PanelSize.Block;
+
+    /// <summary>Width of a key, in whole blocks.</summary>
+    public readonly int KeyPadded => MainPadded + PanelSize.Blocks(Shape.RotaryWidth) * PanelSize.Block;
+
+    /// <summary>Width of a value, in whole panels.</summary>
+    public readonly int ValuePadded => PanelSize.Blocks(Shape.ValueWidth) * PanelSize.Block;
+
+    /// <summary>Floats of the state of as many queries.</summary>
+    public readonly long StateFloats(int queries) => queries * (long)(ValuePadded + 2 * PanelSize.Block);
+
+    /// <summary>Bytes of a worker's scratch.</summary>
+    public readonly long ScratchBytes =>
+        (2 * StateFloats(UnitQueries) + UnitQueries * (long)KeyPadded + TileRows * (long)(KeyPadded + ValuePadded)
+        + TileRows * PanelSize.Rows) * sizeof(float);
+}

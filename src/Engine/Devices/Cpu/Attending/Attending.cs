@@ -1,0 +1,98 @@
+namespace Serving.Devices.Cpu;
+
+/// <summary>
+/// Attention over cached rows. Work falls into units of queries that read the same rows; where units are few, their spans are shared
+/// out too. Either way a query's spans are computed alike and merged in order, so its bits do not depend on the choice.
+/// </summary>
+sealed unsafe class Attending(WorkerTeam team) : IDisposable
+{
+    // Partial states that may wait to be merged: 16 MiB.
+    const long StateFloats = 4 << 20;
+
+    readonly Scratch _tables = new(), _workers = new(), _states = new();
+    AttendUnit[] _units = new AttendUnit[64];
+    int _count;
+
+    /// <summary>Runs the operation; see <see cref="IDevice.Attend"/>.</summary>
+    public void Attend(AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
+    {
+        Cut(shape, batch, pages);
+        if (_count == 0) return;
+        fixed (AttendUnit* units = _units)
+        {
+            var work = new AttendWork
+            {
+                Shape = shape, Rule = rule, Main = main, Rotary = rotary, Destination = destination, Cached = cached, Units = units,
+            };
+            work.ScratchOfWorker = work.ScratchBytes;
+            work.Scratch = _workers.Take(work.ScratchOfWorker * team.Workers);
+            var spans = 0;
+            for (var i = 0; i < _count; i++) spans = Math.Max(spans, units[i].Last / AttendWork.SpanRows + 1);
+            if (spans == 1 || team.Workers == 1 || _count >= 4 * team.Workers)
+            {
+                var whole = new WholeUnitJob { Work = work };
+                team.Run(ref whole, _count);
+            }
+            else
+            {
+                InWaves(work, spans);
+            }
+        }
+    }
+
+    /// <summary>Gives the scratch back.</summary>
+    public void Dispose()
+    {
+        _tables.Dispose();
+        _workers.Dispose();
+        _states.Dispose();
+    }
+
+    void InWaves(in AttendWork work, int spans)
+    {
+        var size = work.StateFloats(AttendWork.UnitQueries);
+        var wave = (int)Math.Clamp(StateFloats / (size * _count), Math.Min(spans, team.Workers), spans);
+        var states = (float*)_states.Take((wave + 1) * _count * size * sizeof(float));
+        var part = new SpanJob { Work = work, States = states, StateFloats = size, Spans = wave };
+        for (; part.First < spans; part.First += wave)
+        {
+            team.Run(ref part, wave * _count);
+            var merge = new MergeJob { Spans = part, Wholes = states + (long)wave * _count * size };
+            team.Run(ref merge, _count);
+        }
+    }
+
+    void Cut(AttendShape shape, RowBatch batch, PageBatch pages)
+    {
+        _count = 0;
+        var entries = 0;
+        for (var run = 0; run < batch.Runs; run++) entries += pages.Of(run).Length;
+        var tables = (int*)_tables.Take((long)entries * sizeof(int));
+        for (var run = 0; run < batch.Runs; run++)
+        {
+            var table = pages.Of(run);
+            table.CopyTo(new Span<int>(tables, table.Length));
+            Cut(shape, batch, run, tables);
+            tables += table.Length;
+        }
+    }
+
+    void Cut(AttendShape shape, RowBatch batch, int run, int* table)
+    {
+        var perGroup = shape.QueryHeads / shape.Groups;
+        var heads = Math.Min(perGroup, AttendWork.UnitQueries);
+        var rows = AttendWork.UnitQueries / heads;
+        var end = batch.RunStarts[run + 1];
+        for (var row = batch.RunStarts[run]; row < end; row += rows)
+            for (var group = 0; group < shape.Groups; group++)
+                for (var head = 0; head < perGroup; head += heads)
+                {
+                    if (_count == _units.Length) Array.Resize(ref _units, 2 * _count);
+                    _units[_count++] = new AttendUnit
+                    {
+                        Pages = table, Row = row, Position = batch.Positions[row], Rows = Math.Min(rows, end - row),
+                        Group = group, Head = group * perGroup + head, Heads = Math.Min(heads, perGroup - head),
+                    };
+                }
+    }
+}

@@ -1,0 +1,155 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Serving.Devices.Cpu;
+
+/// <summary>One worker's walk over the spans of a unit: products of queries with tiles of keys, weights, products with tiles of values.</summary>
+unsafe ref struct SpanPass
+{
+    readonly AttendWork _work;
+    readonly AttendUnit _unit;
+    readonly float* _queries, _keys, _values, _scores;
+
+    /// <summary>Lays the unit's queries out in the worker's scratch.</summary>
+    public SpanPass(in AttendWork work, AttendUnit unit, int worker)
+    {
+        (_work, _unit) = (work, unit);
+        Own = (float*)(work.Scratch + worker * work.ScratchOfWorker);
+        Whole = Own + work.StateFloats(AttendWork.UnitQueries);
+        _queries = Whole + work.StateFloats(AttendWork.UnitQueries);
+        _keys = _queries + (long)AttendWork.UnitQueries * work.KeyPadded;
+        _values = _keys + (long)AttendWork.TileRows * work.KeyPadded;
+        _scores = _values + (long)AttendWork.TileRows * work.ValuePadded;
+        Lay();
+    }
+
+    /// <summary>Room for the state of a span.</summary>
+    public float* Own { get; }
+
+    /// <summary>Room for the state of all spans.</summary>
+    public float* Whole { get; }
+
+    /// <summary>Reads the rows of one span into an empty state.</summary>
+    public void Run(int span, QueryState state)
+    {
+        state.Clear();
+        var first = _work.Rule.FirstVisible(_unit.Position);
+        var last = Math.Min(_unit.Last, (span + 1) * AttendWork.SpanRows - 1);
+        var tile = Math.Max(span * AttendWork.SpanRows, first / AttendWork.TileRows * AttendWork.TileRows);
+        for (; tile <= last; tile += AttendWork.TileRows)
+        {
+            Bring(tile, first);
+            var blocks = RowBlocks.Count(_unit.Queries);
+            for (var block = 0; block < blocks; block++)
+            {
+                var start = RowBlocks.Start(_unit.Queries, blocks, block);
+                Read(state, tile, start, RowBlocks.Start(_unit.Queries, blocks, block + 1) - start);
+            }
+        }
+    }
+
+    void Lay()
+    {
+        var blocks = RowBlocks.Count(_unit.Queries);
+        for (var block = 0; block < blocks; block++)
+        {
+            var start = RowBlocks.Start(_unit.Queries, blocks, block);
+            var rows = RowBlocks.Start(_unit.Queries, blocks, block + 1) - start;
+            for (var row = 0; row < rows; row++)
+            {
+                var (token, head) = (_unit.Row + (start + row) / _unit.Heads, _unit.Head + (start + row) % _unit.Heads);
+                var at = _queries + (long)start * _work.KeyPadded + row * PanelSize.Block;
+                Lay(_work.Main.At(token, head), _work.Shape.MainWidth, at, rows);
+                if (_work.Shape.RotaryWidth > 0)
+                    Lay(_work.Rotary.At(token, head), _work.Shape.RotaryWidth, at + (long)_work.MainPadded * rows, rows);
+            }
+        }
+    }
+
+    static void Lay(float* vector, int width, float* at, int rows)
+    {
+        for (var d = 0; d < width; d += PanelSize.Block, at += rows * PanelSize.Block)
+        {
+            var here = Math.Min(PanelSize.Block, width - d);
+            new ReadOnlySpan<float>(vector + d, here).CopyTo(new Span<float>(at, here));
+            new Span<float>(at + here, PanelSize.Block - here).Clear();
+        }
+    }
+
+    void Bring(int tile, int first)
+    {
+        var rows = stackalloc nint[AttendWork.TileRows];
+        var stride = (long)_work.KeyPadded * PanelSize.Outputs;
+        TileRows.Find(_work.Cached.Main, _unit, _unit.Group, tile, first, rows);
+        TileRows.Keys(rows, _work.Cached.Main.Type, _work.Shape.MainWidth, _keys, stride);
+        var values = _work.Shape.ValueInMain ? _work.Cached.Main : _work.Cached.Value;
+        if (!_work.Shape.ValueInMain) TileRows.Find(values, _unit, _unit.Group, tile, first, rows);
+        TileRows.Values(rows, values.Type, _work.Shape.ValueWidth, _values);
+        if (_work.Shape.RotaryWidth == 0) return;
+        TileRows.Find(_work.Cached.Rotary, _unit, 0, tile, first, rows);
+        TileRows.Keys(rows, _work.Cached.Rotary.Type, _work.Shape.RotaryWidth, _keys + _work.MainPadded * PanelSize.Outputs, stride);
+    }
+
+    void Read(QueryState state, int tile, int start, int rows)
+    {
+        var blocks = _work.KeyPadded / PanelSize.Block;
+        var x = _queries + (long)start * _work.KeyPadded;
+        var scores = rows * PanelSize.Outputs;
+        new Span<float>(_scores, 2 * scores).Clear();
+        for (var panel = 0; panel < 2; panel++)
+            PanelKernel.Run<WidePanel<F32Panel>>(rows, x, null, (byte*)_keys, panel * blocks, blocks, _scores + panel * scores);
+        var any = false;
+        for (var row = 0; row < rows; row++) any |= Weigh(state, tile, start, rows, row);
+        if (!any) return;
+        var values = state.Values + (long)start * _work.ValuePadded;
+        for (var panel = 0; panel < _work.ValuePadded / PanelSize.Outputs; panel++, values += scores)
+            PanelKernel.Run<WidePanel<F32Panel>>(rows, _scores, null, (byte*)_values, 2 * panel, 2, values);
+    }
+
+    // Scores become weights in place; false when the query sees no row of the tile.
+    bool Weigh(QueryState state, int tile, int start, int rows, int row)
+    {
+        var s0 = _scores + row * PanelSize.Outputs;
+        var s1 = s0 + rows * PanelSize.Outputs;
+        var position = _unit.Position + (start + row) / _unit.Heads;
+        var first = _work.Rule.FirstVisible(position);
+        var (a, b) = (Score(s0), Score(s0 + 16));
+        var (c, d) = (Score(s1), Score(s1 + 16));
+        if (first > tile || position < tile + AttendWork.TileRows - 1)
+        {
+            (a, b) = (Mask(a, tile, first, position), Mask(b, tile + 16, first, position));
+            (c, d) = (Mask(c, tile + 32, first, position), Mask(d, tile + 48, first, position));
+        }
+        var query = start + row;
+        var greatest = Lanes.Max(Vector512.Max(Vector512.Max(a, b), Vector512.Max(c, d)));
+        if (greatest > state.Greatest[query])
+        {
+            state.Decay(start, rows, row, Lanes.Exp(Vector512.Create(state.Greatest[query] - greatest)));
+            state.Greatest[query] = greatest;
+        }
+        var shift = Vector512.Create(state.Greatest[query]);
+        (a, b, c, d) = (Lanes.Exp(a - shift), Lanes.Exp(b - shift), Lanes.Exp(c - shift), Lanes.Exp(d - shift));
+        a.Store(s0);
+        b.Store(s0 + 16);
+        c.Store(s1);
+        d.Store(s1 + 16);
+        var sums = state.Sums + query * Lanes.Count;
+        (Vector512.Load(sums) + (a + b + (c + d))).Store(sums);
+        return first < tile + AttendWork.TileRows && position >= tile;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    readonly Vector512<float> Score(float* at)
+    {
+        var score = Vector512.Load(at) * _work.Rule.Scale;
+        return _work.Rule.Softcap > 0 ? Lanes.Tanh(score / Vector512.Create(_work.Rule.Softcap)) * _work.Rule.Softcap : score;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<float> Mask(Vector512<float> score, int tile, int first, int last)
+    {
+        var position = Vector512.Create(tile) + Vector512<int>.Indices;
+        var seen = Vector512.GreaterThanOrEqual(position, Vector512.Create(first)) & Vector512.LessThanOrEqual(position, Vector512.Create(last));
+        return Vector512.ConditionalSelect(seen.AsSingle(), score, Vector512.Create(float.NegativeInfinity));
+    }
+}

@@ -1,0 +1,206 @@
+using System.Runtime.Intrinsics;
+using Serving.Devices.Cpu;
+
+namespace Serving.Devices;
+
+/// <summary>Runs on the processor: SIMD kernels of 512 bits (two of 256 where the machine has no wider ones) and a team of threads.</summary>
+public sealed unsafe class CpuDevice : IDevice
+{
+    readonly WorkerTeam _team;
+    readonly Products _products;
+    readonly Attending _attending;
+    readonly RowOperations _rows;
+    readonly Dictionary<nint, long> _memory = [];
+    readonly List<CpuMatrix> _matrices = [];
+
+    /// <summary>A device of as many threads, the caller's included; 0 takes one for each processor.</summary>
+    public CpuDevice(int threads = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        _team = new WorkerTeam(threads == 0 ? Environment.ProcessorCount : threads);
+        _products = new Products(_team);
+        _attending = new Attending(_team);
+        _rows = new RowOperations(_team);
+    }
+
+    /// <inheritdoc/>
+    public string Description =>
+        $"CPU, {(Vector512.IsHardwareAccelerated ? "512" : Vector256.IsHardwareAccelerated ? "256" : "128")}-bit kernels, {_team.Workers} thread(s)";
+
+    /// <inheritdoc/>
+    public long FreeBytes => SystemMemory.FreeBytes();
+
+    /// <inheritdoc/>
+    public bool KeepsSource => false;
+
+    /// <inheritdoc/>
+    public nint Allocate(long bytes)
+    {
+        var address = SystemMemory.Take(bytes);
+        _memory.Add(address, bytes);
+        return address;
+    }
+
+    /// <inheritdoc/>
+    public void Free(nint address)
+    {
+        if (!_memory.Remove(address, out var bytes)) throw new ArgumentException($"Address {address:x} was not allocated by this device.", nameof(address));
+        SystemMemory.Give(address, bytes);
+    }
+
+    /// <inheritdoc/>
+    public Matrix Load(StoredTensor source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ShapeChecks.Load(source);
+        var (stack, outputs) = source.Shape.Length == 2 ? (1, source.Shape[0]) : (source.Shape[0], source.Shape[1]);
+        var matrix = new CpuMatrix(source.Type, stack, outputs, source.Columns);
+        matrix.Format.Pack(_team, source, matrix);
+        _matrices.Add(matrix);
+        return matrix;
+    }
+
+    /// <inheritdoc/>
+    public void Write(ReadOnlySpan<float> source, Tensor destination)
+    {
+        ShapeChecks.Copy(destination, source.Length);
+        for (var row = 0; row < destination.Rows; row++)
+            for (var head = 0; head < destination.Heads; head++)
+                source.Slice((row * destination.Heads + head) * destination.Width, destination.Width)
+                    .CopyTo(new Span<float>(destination.At(row, head), destination.Width));
+    }
+
+    /// <inheritdoc/>
+    public void Read(Tensor source, Span<float> destination)
+    {
+        ShapeChecks.Copy(source, destination.Length);
+        for (var row = 0; row < source.Rows; row++)
+            for (var head = 0; head < source.Heads; head++)
+                new ReadOnlySpan<float>(source.At(row, head), source.Width).CopyTo(destination[((row * source.Heads + head) * source.Width)..]);
+    }
+
+    /// <inheritdoc/>
+    public void Embed(Matrix table, ReadOnlySpan<int> ids, float scale, Tensor destination)
+    {
+        ShapeChecks.Embed(table, ids, destination);
+        _rows.Embed(Own(table), ids, scale, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Multiply(Matrix weights, Tensor source, Tensor bias, Tensor destination)
+    {
+        ShapeChecks.Multiply(weights, source, bias, destination);
+        _products.Multiply(Own(weights), source, bias, destination);
+    }
+
+    /// <inheritdoc/>
+    public void MultiplyHeads(Matrix weights, Tensor source, Tensor destination)
+    {
+        ShapeChecks.MultiplyHeads(weights, source, destination);
+        _products.MultiplyHeads(Own(weights), source, destination);
+    }
+
+    /// <inheritdoc/>
+    public void MultiplyExperts(Matrix experts, Tensor source, RoutedExperts routed, Tensor destination)
+    {
+        ShapeChecks.MultiplyExperts(experts, source, routed, destination);
+        _products.MultiplyExperts(Own(experts), source, routed, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Route(RoutingRule rule, Tensor logits, Tensor bias, RoutedExperts routed)
+    {
+        ShapeChecks.Route(rule, logits, bias, routed);
+        _rows.Route(rule, logits, bias, routed);
+    }
+
+    /// <inheritdoc/>
+    public void CombineExperts(Tensor source, RoutedExperts routed, Tensor destination)
+    {
+        ShapeChecks.CombineExperts(source, routed, destination);
+        RowOperations.CombineExperts(source, routed, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Normalize(Norm norm, Tensor source, Tensor destination)
+    {
+        ShapeChecks.Normalize(norm, source, destination);
+        _rows.Normalize(norm, source, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Rotate(Tensor vectors, Tensor angles, bool interleaved)
+    {
+        ShapeChecks.Rotate(vectors, angles);
+        _rows.Rotate(vectors, angles, interleaved);
+    }
+
+    /// <inheritdoc/>
+    public void Activate(Activation activation, Tensor gate, Tensor up, Tensor destination)
+    {
+        ShapeChecks.Same("activate", gate, destination);
+        if (!up.IsEmpty) ShapeChecks.Same("activate", gate, up);
+        _rows.Activate(activation, gate, up, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Add(Tensor source, float scale, Tensor destination)
+    {
+        ShapeChecks.Same("add", source, destination);
+        _rows.Add(source, scale, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Scale(Tensor destination, float factor, Tensor factors)
+    {
+        ShapeChecks.Scale(destination, factors);
+        _rows.Scale(destination, factor, factors);
+    }
+
+    /// <inheritdoc/>
+    public void Gather(Tensor source, ReadOnlySpan<int> rows, Tensor destination)
+    {
+        ShapeChecks.Gather(source, rows, destination);
+        RowOperations.Gather(source, rows, destination);
+    }
+
+    /// <inheritdoc/>
+    public void WriteRows(Tensor source, PagedRows stream, RowBatch batch, PageBatch pages)
+    {
+        ShapeChecks.WriteRows(source, stream, batch, pages);
+        PageRows.Write(source, stream, batch, pages);
+    }
+
+    /// <inheritdoc/>
+    public void Attend(AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
+    {
+        ShapeChecks.Attend(shape, cached, batch, pages);
+        ShapeChecks.Attend(shape, rule, batch.Rows, main, rotary, destination);
+        _attending.Attend(shape, rule, main, rotary, cached, batch, pages, destination);
+    }
+
+    /// <inheritdoc/>
+    public void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        ShapeChecks.CopyPages(from, to);
+        var bytes = stream.RowsPerPage * stream.Groups * PageRows.RowBytes(stream);
+        for (var i = 0; i < from.Length; i++)
+            Buffer.MemoryCopy(PageRows.At(stream, from[i], 0, 0), PageRows.At(stream, to[i], 0, 0), bytes, bytes);
+    }
+
+    /// <summary>Ends the threads and gives all memory back, that of the matrices included.</summary>
+    public void Dispose()
+    {
+        _team.Dispose();
+        _products.Dispose();
+        _attending.Dispose();
+        _rows.Dispose();
+        foreach (var matrix in _matrices) matrix.Dispose();
+        foreach (var (address, bytes) in _memory) SystemMemory.Give(address, bytes);
+        _matrices.Clear();
+        _memory.Clear();
+    }
+
+    static CpuMatrix Own(Matrix matrix) => matrix as CpuMatrix
+        ?? throw new ArgumentException($"The matrix is {(matrix is null ? "missing" : $"a {matrix.GetType().Name}")}, not one that a CPU device has loaded.", nameof(matrix));
+}

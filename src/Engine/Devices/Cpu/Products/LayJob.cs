@@ -1,0 +1,62 @@
+using System.Runtime.Intrinsics;
+
+namespace Serving.Devices.Cpu;
+
+/// <summary>Lays rows out as the kernel reads them, [row block][block][row][32], and sums each block of a row; one part is a segment.</summary>
+unsafe struct LayJob : IJob
+{
+    public Segment* Segments;
+    public nint* Sources;
+    public float* X, Sums;
+    public int Blocks;
+
+    /// <summary>How a row is cut into vectors.</summary>
+    public Tensor Source;
+
+    /// <summary>True when the one row already lies right.</summary>
+    public bool Direct;
+
+    public bool NeedsSums;
+
+    public readonly void Run(int part, int worker)
+    {
+        var segment = Segments[part];
+        var count = RowBlocks.Count(segment.Rows);
+        for (var i = 0; i < count; i++)
+        {
+            var start = RowBlocks.Start(segment.Rows, count, i);
+            var rows = RowBlocks.Start(segment.Rows, count, i + 1) - start;
+            for (var row = 0; row < rows; row++) Lay(segment.First + start, rows, row);
+        }
+    }
+
+    readonly void Lay(int first, int rows, int row)
+    {
+        var source = (float*)Sources[first + row];
+        var sums = Sums + (long)first * Blocks + row;
+        if (Direct)
+        {
+            for (var block = 0; block < Blocks && NeedsSums; block++, source += 32) sums[block] = Sum(source);
+            return;
+        }
+        var x = X + ((long)first * Blocks + row) * PanelSize.Block;
+        for (var block = 0; block < Blocks; block++, x += rows * PanelSize.Block, sums += rows)
+        {
+            if (Source.IsPacked() && (block + 1) * PanelSize.Block <= Source.Columns)
+            {
+                Vector512.Load(source + block * PanelSize.Block).Store(x);
+                Vector512.Load(source + block * PanelSize.Block + 16).Store(x + 16);
+            }
+            else
+            {
+                for (var i = 0; i < PanelSize.Block; i++) x[i] = Value(source, block * PanelSize.Block + i);
+            }
+            if (NeedsSums) *sums = Sum(x);
+        }
+    }
+
+    static float Sum(float* block) => Lanes.Sum(Vector512.Load(block) + Vector512.Load(block + 16));
+
+    readonly float Value(float* row, int column) =>
+        column < Source.Columns ? row[column / Source.Width * (long)Source.HeadStride + column % Source.Width] : 0;
+}

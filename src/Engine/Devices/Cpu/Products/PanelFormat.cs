@@ -1,0 +1,86 @@
+namespace Serving.Devices.Cpu;
+
+/// <summary>What can be done with matrices of one stored type; the only place where a type is told at run time.</summary>
+abstract unsafe class PanelFormat
+{
+    static readonly PanelFormat[] All =
+    [
+        new PanelFormat<F32Panel>(), new PanelFormat<F16Panel>(), new PanelFormat<BF16Panel>(), new PanelFormat<Q8Panel>(),
+        new PanelFormat<Q4Panel>(), new PanelFormat<Q4MinPanel>(), new PanelFormat<Q5Panel>(), new PanelFormat<Q5MinPanel>(),
+        new PanelFormat<Q4KPanel>(), new PanelFormat<Q5KPanel>(), new PanelFormat<Q6KPanel>(),
+    ];
+
+    /// <summary>The format of a stored type.</summary>
+    public static PanelFormat Of(StoredType type) => All[(int)type];
+
+    /// <summary>True when products need the sums of their inputs.</summary>
+    public abstract bool NeedsSums { get; }
+
+    /// <summary>Bytes of a panel of as many blocks of inputs.</summary>
+    public abstract long PanelBytes(int blocks);
+
+    /// <summary>Scratch that a worker needs for products of at most as many rows.</summary>
+    public abstract long ScratchBytes(int rows);
+
+    /// <summary>Packs all rows of a stored matrix or stack into zeroed panels.</summary>
+    public abstract void Pack(WorkerTeam team, StoredTensor source, CpuMatrix matrix);
+
+    /// <summary>Runs a product, on the caller alone where a team would not pay.</summary>
+    public abstract void Multiply(WorkerTeam team, ref Product product, int parts, bool alone);
+
+    /// <summary>values = the row of one lane; <paramref name="wide"/> has room for a widened block.</summary>
+    public abstract void Unpack(byte* panel, int lane, int inputs, byte* wide, float* values);
+}
+
+/// <summary>The format of the panels <typeparamref name="TPanel"/>.</summary>
+sealed unsafe class PanelFormat<TPanel> : PanelFormat where TPanel : struct, IPanel
+{
+    public override bool NeedsSums => TPanel.HasMinimum;
+
+    public override long PanelBytes(int blocks) => TPanel.BytesOf(blocks);
+
+    public override long ScratchBytes(int rows) => ProductJob<TPanel>.ScratchBytes(rows);
+
+    public override void Pack(WorkerTeam team, StoredTensor source, CpuMatrix matrix)
+    {
+        var job = new PackJob<TPanel>
+        {
+            Source = (byte*)source.Data, RowBytes = source.RowBytes, Panels = (byte*)matrix.Address, PanelBytes = matrix.PanelBytes,
+            Outputs = matrix.Outputs, Inputs = matrix.Inputs, PanelsOfMatrix = matrix.Panels,
+        };
+        team.Run(ref job, matrix.Panels * matrix.Stack);
+    }
+
+    public override void Multiply(WorkerTeam team, ref Product product, int parts, bool alone)
+    {
+        var job = new ProductJob<TPanel> { Product = product };
+        team.Run(ref job, parts, alone);
+    }
+
+    public override void Unpack(byte* panel, int lane, int inputs, byte* wide, float* values)
+    {
+        var block = stackalloc float[PanelSize.Block];
+        for (var i = 0; i < inputs; i += PanelSize.Block)
+        {
+            WidePanel<TPanel>.Widen(panel, i / PanelSize.Block, 1, wide);
+            WidePanel<TPanel>.Pick(wide, lane, block);
+            new ReadOnlySpan<float>(block, Math.Min(PanelSize.Block, inputs - i)).CopyTo(new Span<float>(values + i, inputs - i));
+        }
+    }
+}
+
+/// <summary>Packs one panel a part.</summary>
+unsafe struct PackJob<TPanel> : IJob where TPanel : struct, IPanel
+{
+    public byte* Source, Panels;
+    public long RowBytes, PanelBytes;
+    public int Outputs, Inputs, PanelsOfMatrix;
+
+    public readonly void Run(int part, int worker)
+    {
+        var first = part % PanelsOfMatrix * PanelSize.Outputs;
+        var rows = Source + ((long)(part / PanelsOfMatrix) * Outputs + first) * RowBytes;
+        for (var lane = 0; lane < Math.Min(PanelSize.Outputs, Outputs - first); lane++)
+            TPanel.Pack(rows + lane * RowBytes, Inputs, Panels + part * PanelBytes, lane);
+    }
+}

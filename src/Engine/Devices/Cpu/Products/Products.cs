@@ -1,0 +1,135 @@
+namespace Serving.Devices.Cpu;
+
+/// <summary>Products of rows with matrices: lays out the rows in the kernel's order and shares out the panels.</summary>
+sealed unsafe class Products(WorkerTeam team) : IDisposable
+{
+    // Rows of a tile: their inputs stay in the second cache while panels pass by.
+    const int TileRows = 96;
+
+    // Below this many multiplications a team costs more than it brings.
+    const long TeamWork = 32 * 1024;
+
+    readonly Scratch _inputs = new(), _workers = new();
+    int _segments, _rows;
+    Segment[] _segment = new Segment[64];
+    nint[] _sources = new nint[256], _results = new nint[256];
+
+    /// <summary>One matrix for all rows.</summary>
+    public void Multiply(CpuMatrix weights, Tensor source, Tensor bias, Tensor destination)
+    {
+        for (var row = 0; row < source.Rows; row += TileRows)
+        {
+            Clear();
+            AddRows(0, source, destination, row, Math.Min(TileRows, source.Rows - row));
+            Run(weights, bias, source, destination);
+        }
+    }
+
+    /// <summary>A matrix for every head of a row.</summary>
+    public void MultiplyHeads(CpuMatrix weights, Tensor source, Tensor destination)
+    {
+        for (var row = 0; row < source.Rows; row += TileRows)
+        {
+            Clear();
+            for (var head = 0; head < source.Heads; head++)
+                AddRows(head, source.PickHeads(head, 1), destination.PickHeads(head, 1), row, Math.Min(TileRows, source.Rows - row));
+            Run(weights, default, source.PickHeads(0, 1), destination.PickHeads(0, 1));
+        }
+    }
+
+    /// <summary>A matrix for every chosen expert of a row; experts past the end of the stack copy their input.</summary>
+    public void MultiplyExperts(CpuMatrix experts, Tensor source, RoutedExperts routed, Tensor destination)
+    {
+        var chosen = routed.Weights.Width;
+        var ids = new ReadOnlySpan<int>((void*)routed.Experts, routed.Weights.Rows * chosen);
+        var shared = source.Rows == routed.Weights.Rows;
+        Clear();
+        for (var expert = 0; expert < experts.Stack; expert++) AddExpert(expert);
+        for (var i = 0; i < ids.Length; i++)
+            if ((uint)ids[i] >= (uint)experts.Stack) TensorAddress.CopyRow(source, shared ? i / chosen : i, destination, i);
+        if (_rows > 0) Run(experts, default, source, destination);
+
+        void AddExpert(int expert)
+        {
+            var ids = new ReadOnlySpan<int>((void*)routed.Experts, routed.Weights.Rows * chosen);
+            var first = _rows;
+            for (var i = 0; i < ids.Length; i++)
+            {
+                if (ids[i] != expert) continue;
+                if (_rows - first == TileRows)
+                {
+                    AddSegment(expert, first);
+                    first = _rows;
+                }
+                AddRow(Address(source, shared ? i / chosen : i), Address(destination, i));
+            }
+            if (_rows > first) AddSegment(expert, first);
+        }
+    }
+
+    /// <summary>Gives the scratch back.</summary>
+    public void Dispose()
+    {
+        _inputs.Dispose();
+        _workers.Dispose();
+    }
+
+    static nint Address(Tensor tensor, int row) => tensor.Address + (nint)row * tensor.RowStride * sizeof(float);
+
+    void Clear() => (_segments, _rows) = (0, 0);
+
+    void AddRows(int matrix, Tensor source, Tensor destination, int first, int rows)
+    {
+        var start = _rows;
+        for (var row = first; row < first + rows; row++) AddRow(Address(source, row), Address(destination, row));
+        AddSegment(matrix, start);
+    }
+
+    void AddRow(nint source, nint result)
+    {
+        if (_rows == _sources.Length)
+        {
+            Array.Resize(ref _sources, 2 * _rows);
+            Array.Resize(ref _results, 2 * _rows);
+        }
+        (_sources[_rows], _results[_rows]) = (source, result);
+        _rows++;
+    }
+
+    void AddSegment(int matrix, int first)
+    {
+        if (_segments == _segment.Length) Array.Resize(ref _segment, 2 * _segments);
+        _segment[_segments++] = new Segment { Matrix = matrix, First = first, Rows = _rows - first };
+    }
+
+    void Run(CpuMatrix weights, Tensor bias, Tensor source, Tensor destination)
+    {
+        var blocks = weights.Blocks;
+        var direct = _rows == 1 && weights.Inputs % PanelSize.Block == 0 && source.IsPacked();
+        var values = direct ? 0 : (long)_rows * blocks * PanelSize.Block;
+        var inputs = (float*)_inputs.Take((values + (long)_rows * blocks) * sizeof(float));
+        var scratch = weights.Format.ScratchBytes(TileRows);
+        var work = (long)_rows * weights.Inputs * weights.Outputs;
+        var alone = work < TeamWork;
+        var panelsOfPart = alone ? weights.Panels : Math.Max(1, weights.Panels * _segments / (4 * team.Workers));
+        var partsOfSegment = (weights.Panels + panelsOfPart - 1) / panelsOfPart;
+        fixed (Segment* segments = _segment)
+        fixed (nint* sources = _sources, results = _results)
+        {
+            var lay = new LayJob
+            {
+                Segments = segments, Sources = sources, X = direct ? (float*)sources[0] : inputs, Sums = inputs + values, Blocks = blocks,
+                Source = source, Direct = direct, NeedsSums = weights.Format.NeedsSums,
+            };
+            if (!direct || lay.NeedsSums) team.Run(ref lay, _segments, _rows * (long)weights.Inputs < TeamWork);
+            var product = new Product
+            {
+                Segments = segments, Panels = (byte*)weights.Address, PanelBytes = weights.PanelBytes, PanelsOfMatrix = weights.Panels,
+                PanelsOfPart = panelsOfPart, PartsOfSegment = partsOfSegment, Blocks = blocks, Outputs = weights.Outputs,
+                X = lay.X, Sums = lay.Sums, Results = results, Bias = bias, Destination = destination,
+                Scratch = _workers.Take(scratch * team.Workers), ScratchOfWorker = scratch,
+            };
+            weights.Format.Multiply(team, ref product, _segments * partsOfSegment, alone);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace Serving.Devices.Cpu;
+
+/// <summary>Work that falls into numbered parts, which may run at once and in any order.</summary>
+interface IJob
+{
+    /// <summary>Does part <paramref name="part"/> as worker <paramref name="worker"/>, whose scratch is its own.</summary>
+    void Run(int part, int worker);
+}
+
+/// <summary>
+/// Fixed threads that share out the parts of a job and meet again; the caller is worker 0. Workers spin for a while after a job,
+/// since the next one mostly follows within microseconds, and then sleep so that the server's threads get the cores.
+/// </summary>
+sealed unsafe class WorkerTeam : IDisposable
+{
+    static readonly long SpinTicks = Stopwatch.Frequency / 10_000;
+
+    readonly Thread[] _threads;
+    readonly SemaphoreSlim _wake = new(0);
+    Shared _shared;
+    delegate*<void*, int, int, void> _call;
+    void* _job;
+    volatile bool _stopped;
+
+    /// <summary>Starts <paramref name="workers"/> - 1 threads.</summary>
+    public WorkerTeam(int workers)
+    {
+        Workers = workers;
+        _threads = new Thread[workers - 1];
+        for (var i = 0; i < _threads.Length; i++)
+        {
+            var worker = i + 1;
+            _threads[i] = new Thread(() => Serve(worker)) { IsBackground = true, Name = $"cpu-worker-{worker}" };
+            _threads[i].Start();
+        }
+    }
+
+    /// <summary>Workers, the caller included.</summary>
+    public int Workers { get; }
+
+    /// <summary>Runs all parts of a job, on the caller alone when asked, and returns when every one is done. One caller at a time.</summary>
+    public void Run<TJob>(ref TJob job, int parts, bool alone = false) where TJob : unmanaged, IJob
+    {
+        if (parts <= 1 || Workers == 1 || alone)
+        {
+            for (var part = 0; part < parts; part++) job.Run(part, 0);
+            return;
+        }
+        fixed (TJob* pinned = &job)
+        {
+            _call = &Call<TJob>;
+            _job = pinned;
+            Volatile.Write(ref _shared.Done, 0);
+            Interlocked.Exchange(ref _shared.Ticket, (long)parts << 32);
+            var asleep = Volatile.Read(ref _shared.Asleep) == 0 ? 0 : Interlocked.Exchange(ref _shared.Asleep, 0);
+            if (asleep > 0) _wake.Release(asleep);
+            TakeParts(0);
+            for (var spins = 1; Volatile.Read(ref _shared.Done) != parts; spins++) Pause(spins);
+        }
+    }
+
+    /// <summary>Ends the threads.</summary>
+    public void Dispose()
+    {
+        _stopped = true;
+        if (_threads.Length > 0) _wake.Release(_threads.Length);
+        foreach (var thread in _threads) thread.Join();
+        _wake.Dispose();
+    }
+
+    static void Call<TJob>(void* job, int part, int worker) where TJob : unmanaged, IJob => ((TJob*)job)->Run(part, worker);
+
+    // The ticket holds the number of parts above and the next part below, so that a part is claimed together with the
+    // proof that it belongs to the job in hand: the job cannot change before all its claimed parts are done.
+    bool TakeParts(int worker)
+    {
+        var any = false;
+        while (true)
+        {
+            var seen = Volatile.Read(ref _shared.Ticket);
+            if ((int)seen >= (int)(seen >> 32)) return any;
+            var claim = Interlocked.Increment(ref _shared.Ticket) - 1;
+            if ((int)claim >= (int)(claim >> 32)) return any;
+            _call(_job, (int)claim, worker);
+            Interlocked.Increment(ref _shared.Done);
+            any = true;
+        }
+    }
+
+    void Serve(int worker)
+    {
+        while (!_stopped)
+        {
+            var since = Stopwatch.GetTimestamp();
+            for (var spins = 1; !_stopped; spins++)
+            {
+                if (TakeParts(worker)) since = Stopwatch.GetTimestamp();
+                else if (spins % 64 == 0 && Stopwatch.GetTimestamp() - since > SpinTicks) break;
+                else Pause(1);
+            }
+            Interlocked.Increment(ref _shared.Asleep);
+            // A job published before the increment was seen did not wake this worker: look once more.
+            if (!TakeParts(worker)) _wake.Wait();
+        }
+    }
+
+    static void Pause(int spins)
+    {
+        if (spins % 16384 == 0) Thread.Yield();
+        else if (X86Base.IsSupported) X86Base.Pause();
+        else Thread.SpinWait(1);
+    }
+
+    // One cache line each: the ticket is written by all, the count of done parts by all, the sleepers seldom.
+    [StructLayout(LayoutKind.Explicit, Size = 320)]
+    struct Shared
+    {
+        [FieldOffset(64)] public long Ticket;
+        [FieldOffset(128)] public int Done;
+        [FieldOffset(192)] public int Asleep;
+    }
+}
