@@ -56,7 +56,7 @@ public sealed class TensorLedger(Checkpoint checkpoint)
     /// <summary>Ends the book: throws if a tensor was neither taken whole nor left out, and lists those that were not.</summary>
     public void Close()
     {
-        var left = Names().Where(name => !_ignored.Contains(name)).Select(Leftover).OfType<string>().Order(StringComparer.Ordinal).ToArray();
+        string[] left = [.. Names().Except(_ignored).Select(Leftover).OfType<string>().Order(StringComparer.Ordinal)];
         if (left.Length == 0)
             return;
         var more = left.Length > MostListed ? $" and {left.Length - MostListed} more" : "";

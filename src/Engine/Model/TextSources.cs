@@ -57,11 +57,12 @@ public sealed record TextSources
     {
         Vocabulary = metadata.Has("tokenizer.ggml.tokens") ? metadata : null,
         ChatTemplates = TemplateFiles.Find(metadata),
-        StopIds = Sorted([.. ((string[])["eos", "eot", "eom"]).Select(name => metadata.Int($"tokenizer.ggml.{name}_token_id")).OfType<long>()]),
+        StopIds = Sorted(((string[])["eos", "eot", "eom"]).Select(name => metadata.Int($"tokenizer.ggml.{name}_token_id")).OfType<long>()),
     };
 
     // An id beyond 31 bits is never sampled.
-    static ImmutableArray<int> Sorted(IEnumerable<long> ids) => [.. ids.Where(id => id is >= 0 and <= int.MaxValue).Distinct().Order().Select(id => (int)id)];
+    static ImmutableArray<int> Sorted(IEnumerable<long> ids) =>
+        [.. ids.Where(id => id is >= 0 and <= int.MaxValue).Distinct().Order().Select(id => (int)id)];
 
     static string? Existing(string folder, string name) => Path.Combine(folder, name) is var path && File.Exists(path) ? path : null;
 

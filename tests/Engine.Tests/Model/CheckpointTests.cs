@@ -11,23 +11,28 @@ public sealed class CheckpointTests
         using var checkpoint = Checkpoint.Open(Fixtures.Path("gguf/q4_k.gguf"));
         var config = checkpoint.Config;
         Assert.Equal("llama", config.ModelType);
-        Assert.Equal((256, 4, 2, 512, 300), (config.Int("hidden_size"), config.Int("num_attention_heads"), config.Int("num_key_value_heads"),
+        Assert.Equal(
+            (256, 4, 2, 512, 300), (config.Int("hidden_size"), config.Int("num_attention_heads"), config.Int("num_key_value_heads"),
             config.Int("intermediate_size"), config.Int("vocab_size")));
-        Assert.Equal((1, 512, 1e-5f), (config.Int("num_hidden_layers"), config.Int("max_position_embeddings"), config.Float("rms_norm_eps")));
+        Assert.Equal(
+            (1, 512, 1e-5f), (config.Int("num_hidden_layers"), config.Int("max_position_embeddings"), config.Float("rms_norm_eps")));
         Assert.False(config.Bool("tie_word_embeddings"));
         Assert.Equal(new RopeConfig(RopeKind.Default, 10000) { Interleaved = true, MaxPositions = 512 }, config.Rope());
+        var key = checkpoint.Tensors["model.layers.0.self_attn.k_proj.weight"];
         Assert.Equal((StoredType.Q4K, "Q4_K [128, 256]"),
-            (checkpoint.Tensors["model.layers.0.self_attn.k_proj.weight"].Type, checkpoint.Tensors["model.layers.0.self_attn.k_proj.weight"].Describe()));
+            (key.Type, key.Describe()));
         Assert.Equal(["attention_bias", "hidden_act", "mlp_bias"], config.Unread().Order());
         Assert.Equal([2], checkpoint.Text.StopIds);
         Assert.Equal(300, checkpoint.Text.Vocabulary!.Texts("tokenizer.ggml.tokens")!.Length);
     }
 
-    [Theory, InlineData("llama_mha"), InlineData("llama_gqa_llama3"), InlineData("qwen2"), InlineData("smollm3"), InlineData("deepseek_v2_lite")]
+    [Theory, InlineData("llama_mha"), InlineData("llama_gqa_llama3"),
+     InlineData("qwen2"), InlineData("smollm3"), InlineData("deepseek_v2_lite")]
     public void A_folder_opens_with_the_tensors_of_its_layers(string name)
     {
         using var checkpoint = Checkpoint.Open(Fixtures.Path($"hf/{name}"));
-        var (layers, hidden, vocabulary) = (checkpoint.Config.Int("num_hidden_layers"), checkpoint.Config.Int("hidden_size"), checkpoint.Config.Int("vocab_size"));
+        var config = checkpoint.Config;
+        var (layers, hidden, vocabulary) = (config.Int("num_hidden_layers"), config.Int("hidden_size"), config.Int("vocab_size"));
         Assert.Equal([vocabulary, hidden], checkpoint.Tensors["model.embed_tokens.weight"].Shape);
         Assert.Equal(layers, checkpoint.Tensors.Keys.Count(key => key.EndsWith("input_layernorm.weight", StringComparison.Ordinal)));
         Assert.Equal(name, checkpoint.Name);
@@ -63,8 +68,11 @@ public sealed class CheckpointTests
     {
         using var folder = new TemporaryFolder();
         const string Packed = """{"quant_method":"gptq","bits":4}""";
-        folder.Write("config.json", "{\"model_type\":\"llama\",\"" + where + "\":" + (where == "text_config" ? "{\"quantization_config\":" + Packed + "}" : Packed) + "}");
-        Assert.Contains("quantization_config asks for gptq, which is not served. Served are safetensors of F32, F16, BF16, and GGUF files of F32,", Refused(folder.Path));
+        var value = where == "text_config" ? "{\"quantization_config\":" + Packed + "}" : Packed;
+        folder.Write("config.json", "{\"model_type\":\"llama\",\"" + where + "\":" + value + "}");
+        Assert.Contains(
+            "quantization_config asks for gptq, which is not served. Served are safetensors of F32, F16, BF16, and GGUF files of F32,",
+            Refused(folder.Path));
     }
 
     [Fact]
@@ -74,7 +82,9 @@ public sealed class CheckpointTests
         Assert.Contains("has neither config.json (a Hugging Face model) nor a .gguf file", Refused(folder.Path));
         folder.Write("config.json", """{"model_type":"llama"}""");
         folder.Write("pytorch_model.bin", "x");
-        Assert.Contains("has neither model.safetensors nor model.safetensors.index.json; it has config.json, pytorch_model.bin", Refused(folder.Path));
+        Assert.Contains(
+            "has neither model.safetensors nor model.safetensors.index.json; it has config.json, pytorch_model.bin",
+            Refused(folder.Path));
         Assert.Contains("name its folder", Refused(folder.Write("model.safetensors", "x")));
     }
 
@@ -93,13 +103,16 @@ public sealed class CheckpointTests
     {
         using var folder = new TemporaryFolder();
         using var checkpoint = Checkpoint.Open(folder.Write("m.gguf", new GgufBytes().Text("general.architecture", "llama")
-            .UInt32("llama.embedding_length", 32).UInt32("llama.attention.head_count", 2).UInt32("llama.rope.dimension_count", 8).UInt32("llama.context_length", 4096)
-            .Tensor("rope_freqs.weight", [4], 0, 16).Tensor("blk.7.attn_q.weight", [4], 0, 16).Tensor("blk.7.novelty.weight", [4], 0, 16).ToArray()));
+            .UInt32("llama.embedding_length", 32).UInt32("llama.attention.head_count", 2)
+            .UInt32("llama.rope.dimension_count", 8).UInt32("llama.context_length", 4096)
+            .Tensor("rope_freqs.weight", [4], 0, 16).Tensor("blk.7.attn_q.weight", [4], 0, 16)
+            .Tensor("blk.7.novelty.weight", [4], 0, 16).ToArray()));
         var rope = checkpoint.Config.Rope();
         Assert.Equal((RopeKind.LongRope, 4096, 1f, 0.5f), (rope.Kind, rope.OriginalPositions, rope.AttentionFactor, rope.PartialFactor));
         Assert.Equal(rope.ShortFactors, rope.LongFactors);
         Assert.Equal(BitConverter.ToSingle([0, 1, 2, 3]), rope.LongFactors[0]);
-        Assert.Equal(["blk.7.novelty.weight", "model.layers.7.self_attn.q_proj.weight"], checkpoint.Tensors.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["blk.7.novelty.weight", "model.layers.7.self_attn.q_proj.weight"], checkpoint.Tensors.Keys.Order(StringComparer.Ordinal));
     }
 
     static string Refused(string path) => Assert.Throws<CheckpointException>(() => Checkpoint.Open(path)).Message;

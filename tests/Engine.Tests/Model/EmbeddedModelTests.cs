@@ -23,8 +23,12 @@ public sealed class EmbeddedModelTests
         using var checkpoint = Checkpoint.Open(Folder);
         var config = checkpoint.Config;
         Assert.Equal(("SmolLM2 135M Instruct MFA", "step3_text"), (checkpoint.Name, config.ModelType));
-        Assert.Equal((30, 576, 1536, 49152), (config.Int("num_hidden_layers"), config.Int("hidden_size"), config.Int("intermediate_size"), config.Int("vocab_size")));
-        Assert.Equal((9, 1, 128, 256), (config.Int("num_attention_heads"), config.Int("num_attention_groups"), config.Int("head_dim"), config.Int("share_q_dim")));
+        Assert.Equal(
+            (30, 576, 1536, 49152),
+            (config.Int("num_hidden_layers"), config.Int("hidden_size"), config.Int("intermediate_size"), config.Int("vocab_size")));
+        Assert.Equal(
+            (9, 1, 128, 256),
+            (config.Int("num_attention_heads"), config.Int("num_attention_groups"), config.Int("head_dim"), config.Int("share_q_dim")));
         Assert.Equal(("silu", "", true), (config.Text("hidden_act"), config.Text("moe_layers_enum"), config.Bool("tie_word_embeddings")));
         Assert.Equal(1e-5f, config.Float("rms_norm_eps"));
         Assert.Equal(new RopeConfig(RopeKind.Default, 100000) { MaxPositions = 8192 }, config.Rope());
@@ -61,7 +65,8 @@ public sealed class EmbeddedModelTests
     {
         using var checkpoint = Checkpoint.Open(Folder);
         Assert.Equal([2], checkpoint.Text.StopIds);
-        Assert.StartsWith("{% for message in messages %}", checkpoint.Text.ChatTemplates[TextSources.DefaultTemplate], StringComparison.Ordinal);
+        Assert.StartsWith(
+            "{% for message in messages %}", checkpoint.Text.ChatTemplates[TextSources.DefaultTemplate], StringComparison.Ordinal);
         Assert.Equal("<|im_end|>", checkpoint.Text.Vocabulary!.Texts("tokenizer.ggml.tokens")![2]);
     }
 

@@ -50,9 +50,12 @@ public sealed class GgufFileTests
     {
         using var folder = new TemporaryFolder();
         var bytes = new GgufBytes()
-            .Pair("u8", 0, w => w.Write((byte)200)).Pair("i8", 1, w => w.Write((sbyte)-5)).UInt16("u16", 65535).Pair("i16", 3, w => w.Write((short)-300))
-            .UInt32("u32", uint.MaxValue).Pair("i32", 5, w => w.Write(-70000)).Float32("f32", 0.5f).Pair("bool", 7, w => w.Write(true)).Text("text", "héllo")
-            .Pair("u64", 10, w => w.Write(long.MaxValue)).Pair("i64", 11, w => w.Write(-1L)).Pair("f64", 12, w => w.Write(1e-9)).Texts("texts", "a", "", "ccc")
+            .Pair("u8", 0, w => w.Write((byte)200)).Pair("i8", 1, w => w.Write((sbyte)-5))
+            .UInt16("u16", 65535).Pair("i16", 3, w => w.Write((short)-300))
+            .UInt32("u32", uint.MaxValue).Pair("i32", 5, w => w.Write(-70000))
+            .Float32("f32", 0.5f).Pair("bool", 7, w => w.Write(true)).Text("text", "héllo")
+            .Pair("u64", 10, w => w.Write(long.MaxValue)).Pair("i64", 11, w => w.Write(-1L))
+            .Pair("f64", 12, w => w.Write(1e-9)).Texts("texts", "a", "", "ccc")
             .Pair("ints", 9, w => { w.Write(5u); w.Write(2ul); w.Write(-1); w.Write(7); })
             .Pair("nested", 9, w => { w.Write(9u); w.Write(1ul); w.Write(8u); w.Write(1ul); w.Write(1ul); w.Write((byte)'x'); })
             .Text("after", "end").ToArray();
@@ -109,7 +112,9 @@ public sealed class GgufFileTests
         using var folder = new TemporaryFolder();
         folder.Write("a.gguf", new GgufBytes().ToArray());
         folder.Write("b.gguf", new GgufBytes().ToArray());
-        Assert.Contains("has 2 models; name one of them: a.gguf, b.gguf", Assert.Throws<CheckpointException>(() => Checkpoint.Open(folder.Path)).Message);
+        Assert.Contains(
+            "has 2 models; name one of them: a.gguf, b.gguf",
+            Assert.Throws<CheckpointException>(() => Checkpoint.Open(folder.Path)).Message);
     }
 
     static byte[] Tell(string lie)

@@ -15,7 +15,8 @@ public sealed class SafetensorsFileTests
         byte[] data = [0, 0x3C, 0, 0xC0, 0, 0x38, 0, 0, 0, 0, 0, 0x7B, 0x80, 0x3F, 0x00, 0xC0, 5, 0, 0, 0, 0, 0, 0, 0];
         using var file = SafetensorsFile.Open(folder.Write("m.safetensors", Bytes(
             "{\"__metadata__\":{\"format\":\"pt\"},\"h\":" + Half
-            + ",\"b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[12,16]},\"i\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[16,24]}}", data)));
+            + ",\"b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[12,16]},"
+            + "\"i\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[16,24]}}", data)));
         Assert.Equal([1, -2, 0.5f, 0, 0, 57344], RowWidening.Widen(file.Tensors["h"]));
         Assert.Equal([1, -2], RowWidening.Widen(file.Tensors["b"]));
         Assert.Equal([5], file.Int64("i"));
@@ -23,17 +24,31 @@ public sealed class SafetensorsFileTests
     }
 
     [Theory]
-    [InlineData("""{"h":{"dtype":"F99","shape":[2,3],"data_offsets":[0,12]}}""", "tensor h: dtype F99 is unknown; known are F32, F16, BF16")]
-    [InlineData("""{"h":{"dtype":"F32","shape":[2,3],"data_offsets":[0,12]}}""", "tensor h: F32 [2,3] takes 24 bytes, but data_offsets [0,12] hold 12")]
-    [InlineData("""{"h":{"dtype":"F16","shape":[2,3],"data_offsets":[12,0]}}""", "data_offsets [12,0] are not a range within the 12 bytes of data")]
-    [InlineData("""{"h":{"dtype":"F16","shape":[2,3],"data_offsets":[4,16]}}""", "data_offsets [4,16] are not a range within the 12 bytes of data")]
+    [InlineData(
+        """{"h":{"dtype":"F99","shape":[2,3],"data_offsets":[0,12]}}""",
+        "tensor h: dtype F99 is unknown; known are F32, F16, BF16")]
+    [InlineData(
+        """{"h":{"dtype":"F32","shape":[2,3],"data_offsets":[0,12]}}""",
+        "tensor h: F32 [2,3] takes 24 bytes, but data_offsets [0,12] hold 12")]
+    [InlineData(
+        """{"h":{"dtype":"F16","shape":[2,3],"data_offsets":[12,0]}}""",
+        "data_offsets [12,0] are not a range within the 12 bytes of data")]
+    [InlineData(
+        """{"h":{"dtype":"F16","shape":[2,3],"data_offsets":[4,16]}}""",
+        "data_offsets [4,16] are not a range within the 12 bytes of data")]
     [InlineData("""{"h":{"dtype":"F16","shape":[-2,3],"data_offsets":[0,12]}}""", "shape [-2,3] is not a list of at most 8 sizes")]
     [InlineData("""{"h":{"dtype":"F16","shape":[2147483647,2147483647,2147483647],"data_offsets":[0,12]}}""", "is larger than any file")]
     [InlineData("""{"h":{"dtype":"F16","shape":[2147483647,2147483647,0],"data_offsets":[0,0]}}""", "is larger than any file")]
     [InlineData("""{"h":{"shape":[2,3],"data_offsets":[0,12]}}""", "tensor h: an object with dtype, shape and data_offsets is expected")]
-    [InlineData("""{"h":{"dtype":"F16","shape":[3],"data_offsets":[0,6]},"g":{"dtype":"F16","shape":[3],"data_offsets":[4,10]}}""", "tensors h [0, 6) and g [4, 10) overlap")]
-    [InlineData("""{"h":{"dtype":"F16","shape":[3],"data_offsets":[6,12]}}""", "bytes 0 to 6 of the data, before tensor h, belong to no tensor")]
-    [InlineData("""{"h":{"dtype":"F16","shape":[3],"data_offsets":[0,6]}}""", "the tensors take 6 bytes, but the file has 12 bytes of data")]
+    [InlineData(
+        """{"h":{"dtype":"F16","shape":[3],"data_offsets":[0,6]},"g":{"dtype":"F16","shape":[3],"data_offsets":[4,10]}}""",
+        "tensors h [0, 6) and g [4, 10) overlap")]
+    [InlineData(
+        """{"h":{"dtype":"F16","shape":[3],"data_offsets":[6,12]}}""",
+        "bytes 0 to 6 of the data, before tensor h, belong to no tensor")]
+    [InlineData(
+        """{"h":{"dtype":"F16","shape":[3],"data_offsets":[0,6]}}""",
+        "the tensors take 6 bytes, but the file has 12 bytes of data")]
     [InlineData("""[1]""", "header: a JSON object is expected, not Array")]
     [InlineData("""{"h":1,"h":2}""", "header: not valid JSON")]
     [InlineData("""{"\uD800":1}""", "header: not valid JSON")]
@@ -41,7 +56,9 @@ public sealed class SafetensorsFileTests
 
     [Fact]
     public void A_header_longer_than_the_file_is_refused() =>
-        Refuses([255, 255, 255, 255, 255, 255, 255, 127, 1, 2], "offset 0: says 9223372036854775807 bytes of header, but the 2 bytes that follow");
+        Refuses(
+            [255, 255, 255, 255, 255, 255, 255, 127, 1, 2],
+            "offset 0: says 9223372036854775807 bytes of header, but the 2 bytes that follow");
 
     [Fact]
     public void A_header_nested_too_deep_is_refused() => Refuses(Bytes(new string('[', 100_000), []), "header: not valid JSON");

@@ -44,10 +44,14 @@ public sealed class TensorLedgerTests : IDisposable
     public void Misuse_names_the_tensor()
     {
         var ledger = _checkpoint.OpenLedger();
-        Assert.EndsWith("tensor w is [6, 2]; the configuration asks for [2, 6].", Refused(() => ledger.Take("w", 2, 6)), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "tensor w is [6, 2]; the configuration asks for [2, 6].", Refused(() => ledger.Take("w", 2, 6)), StringComparison.Ordinal);
         Assert.EndsWith("tensor q [3, 3] is missing.", Refused(() => ledger.Take("q", 3, 3)), StringComparison.Ordinal);
-        Assert.EndsWith("tensor w is to be used a second time, but was not used before.", Refused(() => ledger.TakeAgain("w")), StringComparison.Ordinal);
-        Assert.EndsWith("tensor mask is stored as U8; served are F32, F16, BF16.", Refused(() => ledger.Take("mask", 2)), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "tensor w is to be used a second time, but was not used before.", Refused(() => ledger.TakeAgain("w")),
+            StringComparison.Ordinal);
+        Assert.EndsWith(
+            "tensor mask is stored as U8; served are F32, F16, BF16.", Refused(() => ledger.Take("mask", 2)), StringComparison.Ordinal);
         Assert.EndsWith("tensor w F32 [6, 2] has no rows 4 to 7.", Refused(() => ledger.TakeRows("w", 4, 3)), StringComparison.Ordinal);
         ledger.TakeRows("w", 1, 3);
         Assert.EndsWith("tensor w: rows 3 to 5 were used before.", Refused(() => ledger.TakeRows("w", 3, 2)), StringComparison.Ordinal);

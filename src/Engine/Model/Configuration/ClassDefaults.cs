@@ -2,7 +2,9 @@ using System.Collections.Frozen;
 
 namespace Serving.Model;
 
-/// <summary>What published configuration files leave out because the model type's class in transformers 5.23.0 has it as its default.</summary>
+/// <summary>
+/// What published configuration files leave out because the model type's class in transformers 5.23.0 has it as its default.
+/// </summary>
 static class ClassDefaults
 {
     /// <summary>Stands for the value of num_attention_heads.</summary>
@@ -31,7 +33,8 @@ static class ClassDefaults
         ["granite"] = new(MaxPositions: 2048),
         ["smollm3"] = new("2000000", Tied: true, KeyValueHeads: 4, MaxPositions: 32768),
         ["cohere2"] = new(Epsilon: "1e-05", Tied: true, Window: 4096, MaxPositions: 8192, Interleaved: true),
-        ["ernie4_5"] = new("500000", Epsilon: "1e-05", Tied: true, KeyValueHeads: 2, HeadSize: 128, MaxPositions: 131072, Interleaved: true),
+        ["ernie4_5"] = new("500000", Epsilon: "1e-05", Tied: true, KeyValueHeads: 2, HeadSize: 128, MaxPositions: 131072,
+            Interleaved: true),
         ["exaone4"] = new(Epsilon: "1e-05", KeyValueHeads: 32, Window: 4096, MaxPositions: 2048),
         ["hunyuan_v1_dense"] = new(Epsilon: "1e-05", MaxPositions: 2048),
         ["hunyuan_v1_moe"] = new(Epsilon: "1e-05", MaxPositions: 2048),

@@ -3,16 +3,19 @@ using System.Text.Json;
 
 namespace Serving.Model;
 
-/// <summary>Configuration keys without effect on what a model answers: about files, training, caches, or what the tokenizer says better.</summary>
+/// <summary>
+/// Configuration keys without effect on what a model answers: about files, training, caches, or what the tokenizer says better.
+/// </summary>
 static class IgnoredKeys
 {
     static readonly FrozenSet<string> Always = FrozenSet.Create(
         // about the file
         "architectures", "auto_map", "model_type", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "_attn_implementation",
         // about training
-        "initializer_range", "embedding_initializer_range", "attention_dropout", "hidden_dropout", "dropout", "classifier_dropout", "embd_pdrop",
-        "resid_pdrop", "attn_pdrop", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
-        "output_router_logits", "router_aux_loss_coef", "router_jitter_noise", "aux_loss_alpha", "seq_aux", "ep_size", "layer_scale_init_value",
+        "initializer_range", "embedding_initializer_range", "attention_dropout", "hidden_dropout", "dropout", "classifier_dropout",
+        "embd_pdrop", "resid_pdrop", "attn_pdrop", "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type",
+        "summary_use_proj", "output_router_logits", "router_aux_loss_coef", "router_jitter_noise", "aux_loss_alpha", "seq_aux", "ep_size",
+        "layer_scale_init_value",
         // about precision and execution
         "use_cache", "cache_implementation", "pretraining_tp", "attention_softmax_in_fp32", "scale_attention_softmax_in_fp32",
         "reorder_and_upcast_attn", "output_attentions", "output_hidden_states", "return_dict", "recompute_prompt_attn",
@@ -37,5 +40,7 @@ static class IgnoredKeys
 
     /// <summary>Whether a key with this value may stay unread. Null asks for nothing, whatever the key.</summary>
     public static bool Covers(string key, JsonElement value) =>
-        value.ValueKind == JsonValueKind.Null || Always.Contains(key) || (AtValue.TryGetValue(key, out var off) && value.GetRawText() == off);
+        value.ValueKind == JsonValueKind.Null
+        || Always.Contains(key)
+        || (AtValue.TryGetValue(key, out var off) && value.GetRawText() == off);
 }

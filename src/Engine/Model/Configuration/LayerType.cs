@@ -1,6 +1,8 @@
 namespace Serving.Model;
 
-/// <summary>Which layers see the whole sequence, a window or a chunk: layer_types, or the rule of the model type where a file lacks it.</summary>
+/// <summary>
+/// Which layers see the whole sequence, a window or a chunk: layer_types, or the rule of the model type where a file lacks it.
+/// </summary>
 public static class LayerType
 {
     /// <summary>The layer sees every earlier token.</summary>

@@ -132,8 +132,8 @@ public sealed class ModelConfig
     public void RefuseUnread()
     {
         if (Unread() is { Count: > 0 } unread)
-            throw new CheckpointException($"{Source}: keys that this server does not know for model type {ModelType}: {string.Join(", ", unread)}. "
-                + "Serving the model without them might give wrong answers.");
+            throw new CheckpointException($"{Source}: keys that this server does not know for model type {ModelType}: "
+                + $"{string.Join(", ", unread)}. Serving the model without them might give wrong answers.");
     }
 
     /// <summary>An error about the value of a key: the file, the key, what was found and what is allowed.</summary>
@@ -206,7 +206,8 @@ public sealed class ModelConfig
         if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number))
             return number;
         // Some writers store whole numbers as 8.0.
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var real) && real == Math.Floor(real) && Math.Abs(real) <= int.MaxValue
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var real)
+            && real == Math.Floor(real) && Math.Abs(real) <= int.MaxValue
             ? (int)real
             : throw Wrong(key, JsonFile.Quote(value), "a whole number of at most 32 bits");
     }

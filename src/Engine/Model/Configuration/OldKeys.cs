@@ -1,6 +1,8 @@
 namespace Serving.Model;
 
-/// <summary>The names that keys had, or have in some model types, beside the one this server uses: the first that a file has counts.</summary>
+/// <summary>
+/// The names that keys had, or have in some model types, beside the one this server uses: the first that a file has counts.
+/// </summary>
 static class OldKeys
 {
     static readonly Dictionary<string, string[]> Names = new()

@@ -9,7 +9,8 @@ public static class RopeKeys
 
     /// <summary>
     /// The rotary encoding of layers of type <paramref name="layerType"/> (a value of layer_types), or of all layers.
-    /// An unknown kind is an error that lists the known ones. <paramref name="absentTheta"/> is the base where neither file nor class has one.
+    /// An unknown kind is an error that lists the known ones.
+    /// <paramref name="absentTheta"/> is the base where neither file nor class has one.
     /// </summary>
     public static RopeConfig Rope(this ModelConfig config, string? layerType = null, float? absentTheta = null)
     {

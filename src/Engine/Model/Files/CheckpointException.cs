@@ -1,6 +1,8 @@
 namespace Serving.Model;
 
-/// <summary>A checkpoint that cannot be served as it is: the message names the file and the place, what was found and what would do.</summary>
+/// <summary>
+/// A checkpoint that cannot be served as it is: the message names the file and the place, what was found and what would do.
+/// </summary>
 public sealed class CheckpointException : Exception
 {
     /// <summary>An error without details; prefer the one with a message.</summary>

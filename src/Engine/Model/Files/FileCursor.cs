@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Serving.Model;
 
-/// <summary>Reads little-endian values one after another from a mapped file; whatever leaves the file is an error with its offset.</summary>
+/// <summary>
+/// Reads little-endian values one after another from a mapped file; whatever leaves the file is an error with its offset.
+/// </summary>
 sealed class FileCursor(MappedFile file, long position)
 {
     const int LongestText = 1 << 26;
@@ -18,7 +20,9 @@ sealed class FileCursor(MappedFile file, long position)
 
     public ulong UInt64() => BinaryPrimitives.ReadUInt64LittleEndian(Next(8, "a number of 8 bytes"));
 
-    /// <summary>A count of things that take at least <paramref name="leastBytes"/> each: never more than the rest of the file can hold.</summary>
+    /// <summary>
+    /// A count of things that take at least <paramref name="leastBytes"/> each: never more than the rest of the file can hold.
+    /// </summary>
     public long Count(string what, long leastBytes)
     {
         var at = Position;
@@ -45,7 +49,7 @@ sealed class FileCursor(MappedFile file, long position)
         {
             var length = file.Length - at >= 8 ? BinaryPrimitives.ReadUInt64LittleEndian(file.Bytes(at, 8)) : ulong.MaxValue;
             if (length > (ulong)Math.Max(0, file.Length - at - 8) || length > LongestText)
-                throw Error(at, $"text {i} of {count} does not fit: the file has {file.Length - at} bytes left, and a text at most {LongestText}");
+                throw Error(at, $"text {i} of {count} does not fit: {file.Length - at} bytes are left, and at most {LongestText} are read");
             at += 8 + (long)length;
         }
         Position = at;

@@ -47,5 +47,7 @@ static class GgmlTypes
 
     public static StoredType? Find(uint number) => Served.TryGetValue(number, out var type) ? type : null;
 
-    public static string Describe(uint number) => Known.TryGetValue(number, out var name) ? $"{name} ({number})" : $"{number}, which is unknown";
+    public static string Describe(uint number) => Known.TryGetValue(number, out var name)
+        ? $"{name} ({number})"
+        : $"{number}, which is unknown";
 }

@@ -4,7 +4,9 @@ using Serving.Devices;
 
 namespace Serving.Model;
 
-/// <summary>One GGUF file of version 2 or 3: its metadata and where its tensors lie. Nothing it says is used before it is checked.</summary>
+/// <summary>
+/// One GGUF file of version 2 or 3: its metadata and where its tensors lie. Nothing it says is used before it is checked.
+/// </summary>
 public sealed class GgufFile : IDisposable
 {
     const uint Magic = 0x46554747;
@@ -113,7 +115,8 @@ public sealed class GgufFile : IDisposable
             ?? throw cursor.Error(at, $"tensor {name} is stored as type {GgmlTypes.Describe(number)}; served are {StoredTypes.All}");
         var columns = shape[^1];
         if (columns % type.BlockValues() != 0)
-            throw cursor.Error(at, $"tensor {name} has rows of {columns} values, which do not fill whole {type.Name()} blocks of {type.BlockValues()}");
+            throw cursor.Error(
+                at, $"tensor {name} has rows of {columns} values, which do not fill whole {type.Name()} blocks of {type.BlockValues()}");
         var offset = cursor.UInt64();
         return offset <= long.MaxValue / 2
             ? new(name, type, shape, (long)offset, Bytes(cursor, name, type, shape))
@@ -152,7 +155,8 @@ public sealed class GgufFile : IDisposable
         var room = Math.Max(0, _file.Length - start);
         if (offset > room - bytes)
             throw new CheckpointException(
-                $"{Path}: tensor {name} takes bytes {offset} to {offset + bytes} of the data, which ends at {room}: the file is cut short or damaged.");
+                $"{Path}: tensor {name} takes bytes {offset} to {offset + bytes} of the data, which ends at {room}: "
+                + "the file is cut short or damaged.");
         return new(name, entry.Type, entry.Shape, _file.Address(start + offset, bytes));
     }
 

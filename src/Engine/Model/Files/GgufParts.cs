@@ -50,7 +50,8 @@ public sealed partial class GgufParts : IDisposable
         {
             (0, _) => null,
             (_, 1) => firsts[0],
-            (_, 0) => throw new CheckpointException($"{folder} has parts of a split model but not its first one (…-00001-of-…): {Names(files)}."),
+            (_, 0) => throw new CheckpointException(
+                $"{folder} has parts of a split model but not its first one (…-00001-of-…): {Names(files)}."),
             _ => throw new CheckpointException($"{folder} has {firsts.Length} models; name one of them: {Names(firsts)}."),
         };
     }
@@ -76,14 +77,16 @@ public sealed partial class GgufParts : IDisposable
         foreach (var file in _files)
             Merge(file);
         if (count > 1 && Metadata.Int("split.tensors.count") is { } expected && expected != _tensors.Count)
-            throw new CheckpointException($"{path}: split.tensors.count is {expected}, but the {count} files hold {_tensors.Count} tensors.");
+            throw new CheckpointException(
+                $"{path}: split.tensors.count is {expected}, but the {count} files hold {_tensors.Count} tensors.");
     }
 
     void OpenAll(string path, int count)
     {
         var match = PartName().Match(path);
         if (!match.Success || Parse(match.Groups["count"]) != count)
-            throw new CheckpointException($"{path} is part of {count}; its name must end in -00001-of-{count:D5}.gguf so that the others can be found.");
+            throw new CheckpointException(
+                $"{path} is part of {count}; its name must end in -00001-of-{count:D5}.gguf so that the others can be found.");
         Dispose();
         _files.Clear();
         for (var part = 0; part < count; part++)
@@ -98,7 +101,8 @@ public sealed partial class GgufParts : IDisposable
     static void Expect(GgufFile file, string key, long value)
     {
         if (file.Metadata.Int(key) is var found && found != value)
-            throw new CheckpointException($"{file.Path}: {key} is {found?.ToString() ?? "missing"}; its name and the other parts say {value}.");
+            throw new CheckpointException(
+                $"{file.Path}: {key} is {found?.ToString() ?? "missing"}; its name and the other parts say {value}.");
     }
 
     void Merge(GgufFile file)

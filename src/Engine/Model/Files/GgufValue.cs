@@ -35,7 +35,9 @@ readonly record struct GgufValue(GgufKind Kind, long Offset, GgufKind ElementKin
     {
         var at = cursor.Position;
         var kind = cursor.UInt32();
-        return kind < Sizes.Length ? (GgufKind)kind : throw cursor.Error(at, $"metadata type {kind} is unknown; 0 to {Sizes.Length - 1} are read");
+        return kind < Sizes.Length
+            ? (GgufKind)kind
+            : throw cursor.Error(at, $"metadata type {kind} is unknown; 0 to {Sizes.Length - 1} are read");
     }
 
     static GgufValue Step(FileCursor cursor, GgufKind kind, int depth)

@@ -5,7 +5,9 @@ using Serving.Devices;
 
 namespace Serving.Model;
 
-/// <summary>One safetensors file, mapped; its header is checked against its length, and every byte of the data belongs to one tensor.</summary>
+/// <summary>
+/// One safetensors file, mapped; its header is checked against its length, and every byte of the data belongs to one tensor.
+/// </summary>
 public sealed class SafetensorsFile : IDisposable
 {
     const long MostHeaderBytes = 32 << 20;
@@ -86,7 +88,8 @@ public sealed class SafetensorsFile : IDisposable
         var entry = Find(name);
         return entry.Type.Name == type && entry.End - entry.Start <= int.MaxValue
             ? _file.Bytes(_dataStart + entry.Start, (int)(entry.End - entry.Start))
-            : throw new CheckpointException($"{Path}: tensor {name} is {entry.Type.Name}, {entry.End - entry.Start} bytes; {type} is expected.");
+            : throw new CheckpointException(
+                $"{Path}: tensor {name} is {entry.Type.Name}, {entry.End - entry.Start} bytes; {type} is expected.");
     }
 
     nint Address(Entry entry) => _file.Address(_dataStart + entry.Start, entry.End - entry.Start);
@@ -95,7 +98,8 @@ public sealed class SafetensorsFile : IDisposable
     {
         CheckpointException Wrong(string what) => new($"{Path}: tensor {property.Name}: {what}.");
         var fields = property.Value;
-        if (fields.ValueKind != JsonValueKind.Object || !fields.TryGetProperty("dtype", out var dtype) || dtype.ValueKind != JsonValueKind.String
+        if (fields.ValueKind != JsonValueKind.Object
+            || !fields.TryGetProperty("dtype", out var dtype) || dtype.ValueKind != JsonValueKind.String
             || !fields.TryGetProperty("shape", out var shape) || !fields.TryGetProperty("data_offsets", out var offsets))
             throw Wrong("an object with dtype, shape and data_offsets is expected");
         var type = SafetensorsType.Find(dtype.GetString()!)
@@ -108,7 +112,9 @@ public sealed class SafetensorsFile : IDisposable
         var bits = BitsOf(sizes, type) ?? throw Wrong($"shape {JsonFile.Quote(shape)} is larger than any file");
         return bits == (Int128)(end - start) * 8
             ? new(type, [.. sizes.Select(size => (int)size)], start, end)
-            : throw Wrong($"{type.Name} {JsonFile.Quote(shape)} takes {bits / 8} bytes, but data_offsets {JsonFile.Quote(offsets)} hold {end - start}");
+            : throw Wrong(
+                $"{type.Name} {JsonFile.Quote(shape)} takes {bits / 8} bytes, "
+                + $"but data_offsets {JsonFile.Quote(offsets)} hold {end - start}");
     }
 
     static Int128? BitsOf(long[] sizes, SafetensorsType type)
@@ -118,7 +124,8 @@ public sealed class SafetensorsFile : IDisposable
             if ((values *= size) > long.MaxValue / 64)
                 return null;
         // Rows are counted in 32 bits, also where a size of 0 makes the whole empty.
-        return sizes.SkipLast(1).Aggregate((Int128)1, (rows, size) => Int128.Min(rows * size, long.MaxValue)) <= int.MaxValue ? values * type.Bits : null;
+        var rows = sizes.SkipLast(1).Aggregate((Int128)1, (product, size) => Int128.Min(product * size, long.MaxValue));
+        return rows <= int.MaxValue ? values * type.Bits : null;
     }
 
     static long[]? Numbers(JsonElement list)
@@ -142,7 +149,8 @@ public sealed class SafetensorsFile : IDisposable
         foreach (var range in ranges)
         {
             if (range.Start > covered)
-                throw new CheckpointException($"{Path}: bytes {covered} to {range.Start} of the data, before tensor {range.Name}, belong to no tensor.");
+                throw new CheckpointException(
+                    $"{Path}: bytes {covered} to {range.Start} of the data, before tensor {range.Name}, belong to no tensor.");
             covered = range.End;
         }
         if (covered != data)

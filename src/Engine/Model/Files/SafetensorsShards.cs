@@ -82,7 +82,8 @@ public sealed class SafetensorsShards : IDisposable
     {
         var name = entry.Value.ValueKind == JsonValueKind.String ? entry.Value.GetString()! : "";
         if (name.Length == 0 || name is "." or ".." || name.AsSpan().ContainsAny("/\\\0"))
-            throw new CheckpointException($"{index}: tensor {entry.Name} stands in {JsonFile.Quote(entry.Value)}; the name of a file beside the index is expected.");
+            throw new CheckpointException(
+                $"{index}: tensor {entry.Name} stands in {JsonFile.Quote(entry.Value)}; the name of a file beside the index is expected.");
         return _files.TryGetValue(name, out var file) ? file : Add(folder, name);
     }
 

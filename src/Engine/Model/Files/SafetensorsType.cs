@@ -31,7 +31,8 @@ readonly record struct SafetensorsType(string Name, int Bits, StoredType? Served
     public static string ServedNames { get; } = string.Join(", ", Known.Where(type => type.Served is not null).Select(type => type.Name));
 
     /// <summary>The type of a name, or null.</summary>
-    public static SafetensorsType? Find(string name) => Array.FindIndex(Known, type => type.Name == name) is >= 0 and var at ? Known[at] : null;
+    public static SafetensorsType? Find(string name) =>
+        Array.FindIndex(Known, type => type.Name == name) is >= 0 and var at ? Known[at] : null;
 
     /// <summary>All names, for messages.</summary>
     public static string AllNames => string.Join(", ", Known.Select(type => type.Name));

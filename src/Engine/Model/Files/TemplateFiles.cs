@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Serving.Model;
 
-/// <summary>Finds chat templates: tokenizer_config.json (one or a named list), files beside it, GGUF metadata. A file beside it counts more.</summary>
+/// <summary>
+/// Finds chat templates: tokenizer_config.json (one or a named list), files beside it, GGUF metadata. A file beside it counts more.
+/// </summary>
 static class TemplateFiles
 {
     const int MostBytes = 4 << 20;

@@ -2,10 +2,14 @@ using System.Collections.Immutable;
 
 namespace Serving.Model.Gguf;
 
-/// <summary>How the keys and tensors of a GGUF architecture are called in the Hugging Face checkpoint of the same model. Data only.</summary>
+/// <summary>
+/// How the keys and tensors of a GGUF architecture are called in the Hugging Face checkpoint of the same model. Data only.
+/// </summary>
 public sealed record GgufArchitecture(string Name, string ModelType)
 {
-    /// <summary>Metadata keys, without the architecture's prefix, and the configuration keys they stand for (rope_scaling.x nests).</summary>
+    /// <summary>
+    /// Metadata keys, without the architecture's prefix, and the configuration keys they stand for (rope_scaling.x nests).
+    /// </summary>
     public ImmutableArray<(string Gguf, string Config)> Keys { get; init; } = Names.DecoderKeys;
 
     /// <summary>Tensors outside the layers, without the ending .weight or .bias.</summary>

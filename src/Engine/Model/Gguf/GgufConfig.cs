@@ -27,7 +27,9 @@ sealed class GgufConfig
     /// <summary>The tensors that became part of the configuration and are no weights any more.</summary>
     public static IReadOnlySet<string> Absorbed { get; } = new HashSet<string> { Rotary };
 
-    /// <summary>The configuration; keys of the architecture that are not mapped keep their own name, so that nobody overlooks them.</summary>
+    /// <summary>
+    /// The configuration; keys of the architecture that are not mapped keep their own name, so that nobody overlooks them.
+    /// </summary>
     public static ModelConfig Build(GgufArchitecture architecture, GgufParts parts)
     {
         var config = new GgufConfig(architecture, parts);
@@ -96,7 +98,8 @@ sealed class GgufConfig
     void UseDivisors(StoredTensor divisors)
     {
         if (divisors is not { Type: StoredType.F32, Shape.Length: 1, Columns: <= LongestList })
-            throw new CheckpointException($"{_metadata.Source}: tensor {Rotary} is {divisors.Describe()}; a list of F32 divisors is expected.");
+            throw new CheckpointException(
+                $"{_metadata.Source}: tensor {Rotary} is {divisors.Describe()}; a list of F32 divisors is expected.");
         var list = List(RowWidening.Widen(divisors).Select(divisor => Finite(Rotary, divisor)));
         _scaling.Clear();
         _scaling["rope_type"] = "\"longrope\"";
@@ -107,7 +110,9 @@ sealed class GgufConfig
         ?? (Number("hidden_size") is { } hidden && Number("num_attention_heads") is { } heads and > 0 ? hidden / heads : null);
 
     double? Number(string key) =>
-        _root.TryGetValue(key, out var json) && double.TryParse(json, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null;
+        _root.TryGetValue(key, out var json) && double.TryParse(json, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 
     string Value(string key)
     {
@@ -117,7 +122,8 @@ sealed class GgufConfig
                 : _metadata.IsFraction(key) ? Finite(key, (float)_metadata.Float(key)!.Value)
                 : $"{_metadata.Int(key)}";
         if (_metadata.Count(key) > LongestList)
-            throw new CheckpointException($"{_metadata.Source}: metadata key {key} has {_metadata.Count(key)} elements; at most {LongestList} are read.");
+            throw new CheckpointException(
+                $"{_metadata.Source}: metadata key {key} has {_metadata.Count(key)} elements; at most {LongestList} are read.");
         return List(_metadata.Holds(key, GgufKind.Text) ? _metadata.Texts(key)!.Select(Quote)
             : _metadata.Holds(key, GgufKind.Bool) ? _metadata.Bools(key)!.Select(Truth)
             : _metadata.IsFraction(key) ? _metadata.Floats(key)!.Select(number => Finite(key, (float)number))

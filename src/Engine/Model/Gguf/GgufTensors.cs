@@ -2,7 +2,9 @@ using Serving.Devices;
 
 namespace Serving.Model.Gguf;
 
-/// <summary>Gives the tensors of a GGUF model the names of its Hugging Face checkpoint; a name without a counterpart stays as it is.</summary>
+/// <summary>
+/// Gives the tensors of a GGUF model the names of its Hugging Face checkpoint; a name without a counterpart stays as it is.
+/// </summary>
 static class GgufTensors
 {
     const string Layer = "blk.";
