@@ -59,16 +59,33 @@ public sealed class Tokenizer
     /// <summary>The ids of the joined parts, as of one text, except that no control token is recognised where its spelling touches a part with <see cref="TextPart.ParseSpecial"/> false.</summary>
     public int[] Encode(ReadOnlySpan<TextPart> parts, bool addSpecial)
     {
-        var length = 0;
+        var length = 0L;
         foreach (var part in parts)
-            length = checked(length + part.Text.Length);
+            length += part.Text.Length;
         var joined = new MarkedBuffer(length);
         foreach (var part in parts)
             joined.Append(part.Text, literal: !part.ParseSpecial);
-        var ids = new List<int>(length / 3 + 8);
+        return Encode(joined, addSpecial);
+    }
+
+    /// <summary>The ids of a rendered chat: control tokens are recognised, except where their spelling touches one of <paramref name="literal"/>, the UTF-16 ranges that hold untrusted text.</summary>
+    public int[] Encode(string text, IReadOnlyList<Range> literal, bool addSpecial)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(literal);
+        var marked = new MarkedBuffer(text.Length);
+        marked.Append(text, literal: false);
+        foreach (var range in literal)
+            marked.MarkLiteral(range);
+        return Encode(marked, addSpecial);
+    }
+
+    int[] Encode(MarkedBuffer text, bool addSpecial)
+    {
+        var ids = new List<int>(text.Written.Text.Length / 3 + 8);
         if (addSpecial)
             ids.AddRange(_parts.Prefix);
-        new EncodingPass(_parts, ids).Text(joined.Written);
+        new EncodingPass(_parts, ids).Text(text.Written);
         if (addSpecial)
             ids.AddRange(_parts.Suffix);
         return [.. ids];

@@ -12,18 +12,19 @@ readonly ref struct MarkedText(ReadOnlySpan<char> text, ReadOnlySpan<bool> liter
 }
 
 /// <summary>A growing text with its literal flags.</summary>
-sealed class MarkedBuffer(int capacity)
+sealed class MarkedBuffer
 {
     // Far above any prompt; a file's replacements could otherwise grow a text without bound.
     const int MaxLength = 1 << 26;
 
-    char[] _text = new char[capacity];
-    bool[] _literal = new bool[capacity];
+    char[] _text = [];
+    bool[] _literal = [];
     int _length;
 
-    public MarkedText Written => new(_text.AsSpan(0, _length), _literal.AsSpan(0, _length));
+    /// <summary>A buffer with room for a text of about <paramref name="capacity"/> characters.</summary>
+    public MarkedBuffer(long capacity) => Grow(capacity);
 
-    public void Clear() => _length = 0;
+    public MarkedText Written => new(_text.AsSpan(0, _length), _literal.AsSpan(0, _length));
 
     public void Append(char character, bool literal) => Append([character], literal);
 
@@ -43,14 +44,20 @@ sealed class MarkedBuffer(int capacity)
         _length += text.Text.Length;
     }
 
+    /// <summary>Makes a range of what is written literal.</summary>
+    public void MarkLiteral(Range range) => _literal.AsSpan(0, _length)[range].Fill(true);
+
     void Reserve(int more)
     {
-        if (_text.Length - _length >= more)
-            return;
-        if ((long)_length + more > MaxLength)
+        if (_text.Length - _length < more)
+            Grow((long)_length + more);
+    }
+
+    void Grow(long needed)
+    {
+        if (needed > MaxLength)
             throw new InvalidDataException($"The text has more than {MaxLength} characters, or its tokenizer's normalizer makes it so long.");
-        var size = Math.Max(_text.Length * 2, _length + more);
-        Array.Resize(ref _text, size);
-        Array.Resize(ref _literal, size);
+        Array.Resize(ref _text, (int)Math.Max(needed, Math.Min(_text.Length * 2L, MaxLength)));
+        Array.Resize(ref _literal, _text.Length);
     }
 }

@@ -66,9 +66,11 @@ static class PreTokenizers
         ["gpt-4o"] = Gpt4o,
     };
 
+    public static IEnumerable<string> Names => ByName.Keys.Order(StringComparer.Ordinal);
+
     /// <summary>The pre-tokenizer of a name; an unknown name, or none, is refused with the list of those known.</summary>
     public static NamedPreTokenizer Get(string? name) => ByName.TryGetValue(name ?? "", out var found) ? found : throw new InvalidDataException(
-        $"tokenizer.ggml.pre is {(name is null ? "absent" : $"'{name}'")}; known pre-tokenizers are {string.Join(", ", ByName.Keys.Order(StringComparer.Ordinal))}. "
+        $"tokenizer.ggml.pre is {(name is null ? "absent" : $"'{name}'")}; known pre-tokenizers are {string.Join(", ", Names)}. "
         + "Another would give other ids than the model was trained with, so none is guessed.");
 
     static Func<Splitter> Expression(string pattern) => () => Splits.ByExpression(pattern, SplitBehavior.Isolated, "tokenizer.ggml.pre");
