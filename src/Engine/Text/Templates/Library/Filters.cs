@@ -11,7 +11,7 @@ static class Filters
         new("attr", "obj name", call => Access.Member(call[0], call.Text(1).Text) ?? Undefined.Member(call[0], call.Text(1).Text)),
         new("batch", "value linecount fill_with?", SequenceFilters.Batch),
         new("capitalize", "s", call => StringMethods.Cased(call, LetterCase.Capitalize)),
-        new("center", "value width?", call => Padding.Center(call, 80)),
+        new("center", "value width?", Padding.CenterFilter),
         new("count", "obj", Length),
         new("d", "value default_value? boolean?", Default),
         new("default", "value default_value? boolean?", Default),

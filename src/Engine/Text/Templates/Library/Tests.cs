@@ -8,7 +8,7 @@ static class Tests
 {
     public static readonly Dictionary<string, Function> All = Function.Table(
         Is("boolean", value => value is Bool),
-        Is("callable", value => value is Callable),
+        Is("callable", value => value is Callable or Undefined),
         Is("defined", value => value is not Undefined),
         Is("undefined", value => value is Undefined),
         Is("escaped", _ => false),

@@ -5,16 +5,15 @@ namespace Serving.Text.Templates.Library;
 /// <summary>Filling strings up to a width.</summary>
 static class Padding
 {
-    public static Str Left(Call call) => Pad(call, missing => (0, missing));
+    public static Str Left(Call call) => Pad(call, call.Number(1), Fill(call), missing => 0);
 
-    public static Str Right(Call call) => Pad(call, missing => (missing, 0));
+    public static Str Right(Call call) => Pad(call, call.Number(1), Fill(call), missing => missing);
 
-    /// <summary>Python's centre: where the padding is odd, it leans left for odd widths and right for even ones.</summary>
-    public static Str Center(Call call, int width = 0)
-    {
-        var wanted = call.Number(1, width);
-        return Pad(call, missing => Halves(missing, wanted), wanted);
-    }
+    /// <summary>The method: a fill character may be given.</summary>
+    public static Str Center(Call call) => Center(call, call.Number(1), Fill(call));
+
+    /// <summary>The filter: 80 wide and filled with spaces where nothing else is said.</summary>
+    public static Str CenterFilter(Call call) => Center(call, call.Number(1, 80), ' ');
 
     public static Str Zeros(Call call)
     {
@@ -47,20 +46,19 @@ static class Padding
         return output.ToStr();
     }
 
-    static (int, int) Halves(int missing, int width)
-    {
-        var left = missing / 2 + (missing & width & 1);
-        return (left, missing - left);
-    }
+    /// <summary>Where the padding is odd, it leans left for odd widths and right for even ones.</summary>
+    static Str Center(Call call, int width, char fill) => Pad(call, width, fill, missing => missing / 2 + (missing & width & 1));
 
-    static Str Pad(Call call, Func<int, (int Left, int Right)> shares, int? width = null)
+    static char Fill(Call call) =>
+        call.Text(2, " ").Text is [var fill] ? fill : throw TemplateException.Runtime("the fill character must be exactly one character long");
+
+    static Str Pad(Call call, int width, char fill, Func<int, int> left)
     {
         var text = call.Printed(0);
-        var missing = (width ?? call.Number(1)) - text.Length!.Value;
+        var missing = width - text.Length!.Value;
         if (missing <= 0) return text;
         call.Rendering.Charge(missing);
-        var (left, right) = shares(missing);
-        var fill = call.Text(2, " ").Text is [var c] ? c : throw TemplateException.Runtime("the fill character must be exactly one character long");
-        return new TextBuilder(call.Rendering).Append(new string(fill, left)).Append(text).Append(new string(fill, right)).ToStr();
+        var before = left(missing);
+        return new TextBuilder(call.Rendering).Append(new string(fill, before)).Append(text).Append(new string(fill, missing - before)).ToStr();
     }
 }
