@@ -6,19 +6,25 @@ using Serving.Text.Templates.Values;
 
 namespace Serving.Text.Templates;
 
-/// <summary>A parsed chat template: Jinja2 as model publishers use it, run in a sandbox. Immutable; any number of threads may render at once.</summary>
+/// <summary>A parsed chat template: Jinja2 as model publishers use it, run in a sandbox. Immutable; any number of threads may render at
+/// once.</summary>
 public sealed class ChatTemplate
 {
     readonly Block _body;
     readonly TemplateLimits _limits;
+    readonly Lazy<TemplateCapabilities> _capabilities;
 
     ChatTemplate(Block body, string source, TemplateLimits limits)
     {
         (_body, Source, _limits) = (body, source, limits);
+        _capabilities = new(() => TemplateCapabilities.Of(this));
     }
 
     /// <summary>The template's source, as given.</summary>
     public string Source { get; }
+
+    /// <summary>What the template can do; learned on first use by rendering five small conversations.</summary>
+    public TemplateCapabilities Capabilities => _capabilities.Value;
 
     /// <summary>Parses a source; a <see cref="TemplateException"/> names the line of what it cannot read.</summary>
     public static ChatTemplate Parse(string source, TemplateLimits? limits = null)
@@ -31,7 +37,8 @@ public sealed class ChatTemplate
     public RenderedChat Render(ChatTemplateInput input)
     {
         if (input is { AddGenerationPrompt: true, ContinueFinalMessage: true })
-            throw new TemplateException(TemplateFault.Input, "add_generation_prompt and continue_final_message exclude each other; set one of them.");
+            throw new TemplateException(TemplateFault.Input,
+                "add_generation_prompt and continue_final_message exclude each other; set one of them.");
         var rendering = new Rendering(_limits, input.Clock);
         var prompt = Render(rendering, Variables(rendering, input));
         if (input.ContinueFinalMessage) prompt = Conversation.CutAtTag(prompt);

@@ -29,7 +29,8 @@ public sealed record ChatTemplateInput
     /// <summary>Further variables of the template, as <c>enable_thinking</c>; they win over the ones above.</summary>
     public IReadOnlyDictionary<string, JsonElement> Variables { get; init; } = new Dictionary<string, JsonElement>();
 
-    /// <summary>Whether arguments of tool calls that come as JSON text are handed to the template as the objects they spell, which most templates need.</summary>
+    /// <summary>Whether arguments of tool calls that come as JSON text are handed to the template as the objects they spell, which most
+    /// templates need.</summary>
     public bool ParseToolArguments { get; init; } = true;
 
     /// <summary>The clock that <c>strftime_now</c> reads, in its local time zone.</summary>

@@ -3,7 +3,8 @@ using Serving.Text.Templates.Values;
 
 namespace Serving.Text.Templates;
 
-/// <summary>The changes made to messages before a template sees them, as the reference implementation of chat templates makes them.</summary>
+/// <summary>The changes made to messages before a template sees them, as the reference implementation of chat templates makes
+/// them.</summary>
 static class Conversation
 {
     /// <summary>Stands at the end of the message to continue, so that its place in the prompt can be found.</summary>
@@ -18,7 +19,8 @@ static class Conversation
         var messages = new List<Value>();
         foreach (var json in input.Messages.EnumerateArray())
             messages.Add(JsonValues.Read(json, limits) is Dict message ? Prepare(message, input, limits)
-                : throw new TemplateException(TemplateFault.Input, $"Message {messages.Count} must be a JSON object, not {json.ValueKind}."));
+                : throw new TemplateException(TemplateFault.Input,
+                    $"Message {messages.Count} must be a JSON object, not {json.ValueKind}."));
         if (input.ContinueFinalMessage) messages[^1] = Tagged(messages is [.., Dict last] ? last : throw NothingToContinue());
         return new ListValue(messages);
     }
@@ -29,7 +31,7 @@ static class Conversation
         var at = prompt.Text.LastIndexOf(Tag.TrimEnd(), StringComparison.Ordinal);
         if (at < 0)
             throw new TemplateException(TemplateFault.Input,
-                "The template does not print the final message as it is, so the message cannot be continued; send it without continue_final_message.");
+                "The template does not print the final message as it is, so it cannot go on; send it without continue_final_message.");
         var kept = prompt.Text.AsSpan(at).StartsWith(Tag, StringComparison.Ordinal);
         return prompt.Slice(0, kept ? at : Library.PythonText.TrimEnd(prompt.Text.AsSpan(0, at)));
     }

@@ -10,7 +10,8 @@ static class JsonValues
 {
     public static Value Read(JsonElement json, TemplateLimits limits, int depth = 0)
     {
-        if (depth > limits.JsonDepth) throw new TemplateException(TemplateFault.Limit, $"The JSON of the request nests deeper than {limits.JsonDepth} levels.");
+        if (depth > limits.JsonDepth) throw new TemplateException(TemplateFault.Limit,
+            $"The JSON of the request nests deeper than {limits.JsonDepth} levels.");
         return json.ValueKind switch
         {
             JsonValueKind.True => Bool.True,
@@ -46,6 +47,7 @@ static class JsonValues
     {
         if (digits.AsSpan().IndexOfAny('.', 'e', 'E') >= 0) return new Float(double.Parse(digits, CultureInfo.InvariantCulture));
         return digits.Length <= 4300 ? Int.Of(BigInteger.Parse(digits, CultureInfo.InvariantCulture))
-            : throw new TemplateException(TemplateFault.Limit, $"The request holds an integer of {digits.Length} digits; 4300 is the limit.");
+            : throw new TemplateException(TemplateFault.Limit,
+                $"The request holds an integer of {digits.Length} digits; 4300 is the limit.");
     }
 }

@@ -12,7 +12,8 @@ static class Globals
         new("namespace", "mapping? **", call => new Namespace(Merged(call))),
         new("raise_exception", "message", call => throw new TemplateException(TemplateFault.Raised, call.Printed(0).Text)),
         new("strftime_now", "format", call => new Str(Strftime.Format(call.Rendering.Now, call.Text(0).Text))),
-        new("cycler", "*", call => call.Rest.Count > 0 ? new Cycler(call.Rest) : throw TemplateException.Runtime("at least one item has to be provided")),
+        new("cycler", "*", call => call.Rest.Count > 0 ? new Cycler(call.Rest)
+            : throw TemplateException.Runtime("at least one item has to be provided")),
         new("joiner", "sep?", call => new Joiner(call.Optional(0) ?? new Str(", "))),
         new("lipsum", "* **", _ => throw TemplateException.Runtime("lipsum makes random text, which has no place in a prompt")));
 

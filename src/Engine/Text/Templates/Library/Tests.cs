@@ -1,3 +1,4 @@
+using Serving.Text.Templates.Filtering;
 using Serving.Text.Templates.Runtime;
 using Serving.Text.Templates.Values;
 
@@ -37,7 +38,8 @@ static class Tests
         Order(">", ">"), Order("gt", ">"), Order("greaterthan", ">"), Order(">=", ">="), Order("ge", ">="));
 
     public static Function Find(string name) => All.TryGetValue(name, out var test) ? test
-        : throw TemplateException.Runtime($"No test named '{name}' found; the tests are {string.Join(", ", All.Keys.Order(StringComparer.Ordinal))}.");
+        : throw TemplateException.Runtime(
+            $"No test named '{name}' found; the tests are {string.Join(", ", All.Keys.Order(StringComparer.Ordinal))}.");
 
     static bool Exists(string name) => All.ContainsKey(name);
 

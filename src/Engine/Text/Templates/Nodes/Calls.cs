@@ -1,3 +1,4 @@
+using Serving.Text.Templates.Filtering;
 using Serving.Text.Templates.Library;
 using Serving.Text.Templates.Runtime;
 using Serving.Text.Templates.Values;

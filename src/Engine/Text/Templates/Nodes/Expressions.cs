@@ -78,7 +78,8 @@ sealed class ItemAccess(int line, Expression target, Expression key) : Expressio
 sealed class SliceAccess(int line, Expression target, (Expression? From, Expression? To, Expression? By) bounds) : Expression(line)
 {
     protected override Value Compute(Scope scope) =>
-        Access.Slice(scope.Rendering, target.Evaluate(scope), (Bound(bounds.From, scope), Bound(bounds.To, scope), Bound(bounds.By, scope)));
+        Access.Slice(scope.Rendering, target.Evaluate(scope), (Bound(bounds.From, scope), Bound(bounds.To, scope), Bound(bounds.By,
+            scope)));
 
     static Value Bound(Expression? bound, Scope scope) => bound?.Evaluate(scope) ?? None.Value;
 }

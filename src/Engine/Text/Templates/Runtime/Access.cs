@@ -7,7 +7,8 @@ namespace Serving.Text.Templates.Runtime;
 static class Access
 {
     /// <summary><c>value.name</c>: Python's attribute first, then the item of that name.</summary>
-    public static Value Attribute(Value value, string name) => Member(value, name) ?? value.Lookup(new Str(name)) ?? Undefined.Member(value, name);
+    public static Value Attribute(Value value, string name) =>
+        Member(value, name) ?? value.Lookup(new Str(name)) ?? Undefined.Member(value, name);
 
     /// <summary><c>value[key]</c>: the item first, then, for text, Python's attribute of that name.</summary>
     public static Value Item(Rendering rendering, Value value, Value key)
@@ -74,7 +75,8 @@ static class Access
     public static Value? Member(Value value, string name) => value switch
     {
         Undefined => null,
-        _ when name.StartsWith("__", StringComparison.Ordinal) && name.EndsWith("__", StringComparison.Ordinal) => Undefined.Unsafe(value, name),
+        _ when name.StartsWith("__", StringComparison.Ordinal) && name.EndsWith("__", StringComparison.Ordinal) =>
+            Undefined.Unsafe(value, name),
         _ => value.Member(name),
     };
 }

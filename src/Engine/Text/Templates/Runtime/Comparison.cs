@@ -1,3 +1,4 @@
+using System.Numerics;
 using Serving.Text.Templates.Values;
 
 namespace Serving.Text.Templates.Runtime;
@@ -16,8 +17,7 @@ static class Comparison
             (RangeValue a, RangeValue b) => SameItems(rendering, a, b),
             (Dict a, Dict b) => SameEntries(rendering, a, b),
             (Undefined, Undefined) => true,
-            (Float, _) or (_, Float) => left.AsDouble() is { } a && right.AsDouble() is { } b && a == b,
-            _ when left.AsInteger() is { } a && right.AsInteger() is { } b => a == b,
+            _ when IsNumber(left) && IsNumber(right) => OrderNumbers(left, right) == 0,
             _ => ReferenceEquals(left, right),
         };
     }
@@ -33,8 +33,7 @@ static class Comparison
             (Str a, Str b) => OrderText(a.Text, b.Text),
             (ListValue a, ListValue b) => OrderItems(rendering, a.Items, b.Items, symbol),
             (TupleValue a, TupleValue b) => OrderItems(rendering, a.Items, b.Items, symbol),
-            _ when left.AsInteger() is { } a && right.AsInteger() is { } b => a.CompareTo(b),
-            _ when left.AsDouble() is { } a && right.AsDouble() is { } b => a.CompareTo(b),
+            _ when IsNumber(left) && IsNumber(right) => OrderNumbers(left, right) ?? 0,
             _ => throw TemplateException.Runtime(
                 $"'{symbol}' not supported between instances of '{left.TypeName}' and '{right.TypeName}'"),
         };
@@ -76,6 +75,25 @@ static class Comparison
         merged.AddRange(left.Skip(i));
         merged.AddRange(right.Skip(j));
         return merged;
+    }
+
+    static bool IsNumber(Value value) => value is Int or Float or Bool;
+
+    /// <summary>Exact also between an integer and a double; null where one is not a number.</summary>
+    static int? OrderNumbers(Value left, Value right) => (left, right) switch
+    {
+        (Float { Number: double.NaN }, _) or (_, Float { Number: double.NaN }) => null,
+        (Float a, Float b) => a.Number.CompareTo(b.Number),
+        (Float a, _) => OrderMixed(a.Number, right.AsInteger()!.Value),
+        (_, Float b) => -OrderMixed(b.Number, left.AsInteger()!.Value),
+        _ => left.AsInteger()!.Value.CompareTo(right.AsInteger()!.Value),
+    };
+
+    static int OrderMixed(double real, BigInteger whole)
+    {
+        if (double.IsInfinity(real)) return real > 0 ? 1 : -1;
+        var floor = Math.Floor(real);
+        return new BigInteger(floor).CompareTo(whole) is not 0 and var order ? order : real > floor ? 1 : 0;
     }
 
     /// <summary>Order by code points, which differs from UTF-16 order above U+D7FF.</summary>

@@ -7,7 +7,8 @@ namespace Serving.Text.Templates.Runtime;
 /// <summary>A binary operator of the language.</summary>
 delegate Value BinaryOperator(Rendering rendering, Value left, Value right);
 
-/// <summary>Arithmetic as Python's: integers of any size, division and remainder rounding down, text and lists that add and repeat.</summary>
+/// <summary>Arithmetic as Python's: integers of any size, division and remainder rounding down, text and lists that add and
+/// repeat.</summary>
 static class Operators
 {
     public static Value Add(Rendering rendering, Value left, Value right) => (left, right) switch
@@ -15,7 +16,8 @@ static class Operators
         (Str a, Str b) => new TextBuilder(rendering).Append(a).Append(b).ToStr(),
         (ListValue a, ListValue b) => new ListValue(Joined(rendering, a.Items, b.Items)),
         (TupleValue a, TupleValue b) => new TupleValue(Joined(rendering, a.Items, b.Items)),
-        (Str, not Undefined) => throw TemplateException.Runtime($"can only concatenate str (not \"{right.TypeName}\") to str; use ~ to join any values"),
+        (Str, not Undefined) =>
+            throw TemplateException.Runtime($"can only concatenate str (not \"{right.TypeName}\") to str; use ~ to join any values"),
         _ => Arithmetic("+", left, right, static (a, b) => a + b, static (a, b) => a + b),
     };
 
@@ -35,7 +37,8 @@ static class Operators
         return b == 0 ? throw DivisionByZero() : new Float(a / b);
     }
 
-    public static Value FloorDivide(Rendering rendering, Value left, Value right) => Arithmetic("//", left, right, FloorQuotient, FloorQuotient);
+    public static Value FloorDivide(Rendering rendering, Value left, Value right) =>
+        Arithmetic("//", left, right, FloorQuotient, FloorQuotient);
 
     public static Value Modulo(Rendering rendering, Value left, Value right) => left is Str format
         ? PercentFormat.Apply(rendering, format, right)
@@ -63,7 +66,8 @@ static class Operators
 
     public static Value Positive(Value value) => value is Float ? value : Negate(Negate(value));
 
-    static Value Arithmetic(string symbol, Value left, Value right, Func<BigInteger, BigInteger, BigInteger> whole, Func<double, double, double> real)
+    static Value Arithmetic(string symbol, Value left, Value right, Func<BigInteger, BigInteger, BigInteger> whole, Func<double, double,
+        double> real)
     {
         if (left.AsInteger() is { } a && right.AsInteger() is { } b) return Int.Of(whole(a, b));
         var (x, y) = Doubles(symbol, left, right);

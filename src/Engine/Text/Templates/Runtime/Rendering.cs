@@ -41,11 +41,12 @@ sealed class Rendering
             throw TemplateException.Limit($"Rendering took more than {Limits.Steps} steps; the template loops too long for a prompt.");
     }
 
-    /// <summary>Accounts for characters about to be made, before their memory is taken; <paramref name="with"/> ones stand before them in the same text.</summary>
+    /// <summary>Accounts for characters about to be made, before their memory is taken; <paramref name="with"/> ones stand before them
+    /// in the same text.</summary>
     public void Charge(long characters, int with = 0)
     {
         if (characters + with > Limits.OutputCharacters)
-            throw TemplateException.Limit($"A text of {characters + with} characters is longer than the limit of {Limits.OutputCharacters}.");
+            throw TemplateException.Limit($"A text of {characters + with} characters is longer than {Limits.OutputCharacters}.");
         if ((_characters += characters) > Limits.TotalCharacters)
             throw TemplateException.Limit($"Rendering made more than {Limits.TotalCharacters} characters of text.");
         Step(characters >> 6);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using Serving.Text.Templates.Filtering;
 using Serving.Text.Templates.Library;
 using Serving.Text.Templates.Nodes;
 using Serving.Text.Templates.Runtime;
@@ -7,12 +8,14 @@ using Serving.Text.Templates.Values;
 
 namespace Serving.Text.Templates.Syntax;
 
-/// <summary>Parses expressions, from loosest to tightest: if, or, and, not, comparison, + -, ~, * / // %, **, sign, postfix, filter and test.</summary>
+/// <summary>Parses expressions, from loosest to tightest: if, or, and, not, comparison, + -, ~, * / // %, **, sign, postfix, filter and
+/// test.</summary>
 sealed class ExpressionParser(TokenStream tokens, TemplateLimits limits)
 {
     int _nesting;
 
-    /// <summary>Filters and tests that do not exist; an error unless an <c>if</c> around them may keep them from being reached, as in Jinja.</summary>
+    /// <summary>Filters and tests that do not exist; an error unless an <c>if</c> around them may keep them from being reached, as in
+    /// Jinja.</summary>
     public List<TemplateException> Unknown { get; } = [];
 
     /// <summary>Names read so far, which tells a macro whether its body wants <c>caller</c>, <c>varargs</c> or <c>kwargs</c>.</summary>
@@ -207,7 +210,8 @@ sealed class ExpressionParser(TokenStream tokens, TemplateLimits limits)
             {
                 'x' => BigInteger.Parse("0" + digits[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture),
                 'b' => BigInteger.Parse("0" + digits[2..], NumberStyles.AllowBinarySpecifier, CultureInfo.InvariantCulture),
-                'o' => digits[2..].Aggregate(BigInteger.Zero, (n, c) => c is >= '0' and <= '7' ? n * 8 + (c - '0') : throw new FormatException()),
+                'o' => digits[2..].Aggregate(BigInteger.Zero, (n, c) => c is >= '0' and <= '7' ? n * 8 + (c - '0')
+                    : throw new FormatException()),
                 _ => BigInteger.Parse(digits, CultureInfo.InvariantCulture),
             });
         }
@@ -294,7 +298,8 @@ sealed class ExpressionParser(TokenStream tokens, TemplateLimits limits)
     {
         if (Tokens.TrySkipOperator("**")) return (ArgumentKind.SpreadNamed, "", Parse());
         if (Tokens.TrySkipOperator("*")) return (ArgumentKind.Spread, "", Parse());
-        if (Tokens.Current.Kind != TokenKind.Name || !Tokens.Next.Is(TokenKind.Operator, "=")) return (ArgumentKind.Positional, "", Parse());
+        if (Tokens.Current.Kind != TokenKind.Name
+            || !Tokens.Next.Is(TokenKind.Operator, "=")) return (ArgumentKind.Positional, "", Parse());
         var name = Tokens.Take().Text;
         Tokens.Take();
         return (ArgumentKind.Named, name, Parse());

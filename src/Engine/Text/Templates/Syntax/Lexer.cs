@@ -108,7 +108,8 @@ sealed class Lexer
     void ReadRaw(int body)
     {
         AdvanceTo(body);
-        for (var at = _source.IndexOf("{%", _at, StringComparison.Ordinal); at >= 0; at = _source.IndexOf("{%", at + 1, StringComparison.Ordinal))
+        for (var at = _source.IndexOf("{%", _at, StringComparison.Ordinal); at >= 0; at = _source.IndexOf("{%", at + 1,
+            StringComparison.Ordinal))
         {
             var end = WordTag(at, "endraw");
             if (end < 0) continue;

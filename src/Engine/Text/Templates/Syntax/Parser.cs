@@ -6,6 +6,9 @@ namespace Serving.Text.Templates.Syntax;
 /// <summary>Parses a template's statements.</summary>
 sealed class Parser
 {
+    static readonly HashSet<string> Reserved =
+        ["true", "false", "none", "True", "False", "None", "not", "and", "or", "if", "else", "in", "is"];
+
     readonly TokenStream _tokens;
     readonly ExpressionParser _expressions;
     readonly Stack<string> _open = new();
@@ -21,7 +24,8 @@ sealed class Parser
     public static Block Parse(string source, TemplateLimits limits)
     {
         if (source.Length > limits.SourceCharacters)
-            throw new TemplateException(TemplateFault.Limit, $"A template of {source.Length} characters is longer than {limits.SourceCharacters}.");
+            throw new TemplateException(TemplateFault.Limit,
+                $"A template of {source.Length} characters is longer than {limits.SourceCharacters}.");
         var parser = new Parser(source, limits);
         var block = parser.ParseBlock();
         return parser._expressions.Unknown is [var unknown, ..] ? throw unknown : block;
@@ -253,7 +257,7 @@ sealed class Parser
             return inner;
         }
         var name = _tokens.Expect(TokenKind.Name, "a name to assign to");
-        if (name.Text is "true" or "false" or "none" or "True" or "False" or "None" or "not" or "and" or "or" or "if" or "else" or "in" or "is")
+        if (Reserved.Contains(name.Text))
             throw new TemplateException(TemplateFault.Syntax, $"can't assign to '{name.Text}'", name.Line);
         return members && _tokens.TrySkipOperator(".")
             ? new Target.Member(name.Text, _tokens.Expect(TokenKind.Name, "a member's name").Text)

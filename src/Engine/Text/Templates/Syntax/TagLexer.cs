@@ -75,7 +75,8 @@ sealed class TagLexer(string source, int at, int line, List<Token> tokens)
         var length = whole;
         if (at == 0 || source[at - 1] != '.')
         {
-            if (at + length < source.Length && source[at + length] == '.' && Digits(at + length + 1) is > 0 and var fraction) length += 1 + fraction;
+            if (at + length < source.Length && source[at + length] == '.'
+                && Digits(at + length + 1) is > 0 and var fraction) length += 1 + fraction;
             length += Exponent(at + length);
         }
         Add(length == whole ? TokenKind.Integer : TokenKind.Float, length);
@@ -88,7 +89,8 @@ sealed class TagLexer(string source, int at, int line, List<Token> tokens)
         return Digits(from + 1 + sign) is > 0 and var digits ? 1 + sign + digits : 0;
     }
 
-    int Digits(int from) => from < source.Length && char.IsAsciiDigit(source[from]) ? LengthWhile(from, c => c == '_' || char.IsAsciiDigit(c)) : 0;
+    int Digits(int from) =>
+        from < source.Length && char.IsAsciiDigit(source[from]) ? LengthWhile(from, c => c == '_' || char.IsAsciiDigit(c)) : 0;
 
     int LengthWhile(int from, Func<char, bool> belongs)
     {
@@ -105,7 +107,8 @@ sealed class TagLexer(string source, int at, int line, List<Token> tokens)
             if (source[at] == '\n') Line++;
             if (source[at] == '\\' && ++at < source.Length && source[at] == '\n') Line++;
         }
-        if (at >= source.Length) throw new TemplateException(TemplateFault.Syntax, $"a string is opened by {quote} and never closed", startLine);
+        if (at >= source.Length) throw new TemplateException(TemplateFault.Syntax, $"a string is opened by {quote} and never closed",
+            startLine);
         tokens.Add(new Token(TokenKind.String, Decode(source.AsSpan(start, at++ - start)), startLine));
     }
 
@@ -145,7 +148,8 @@ sealed class TagLexer(string source, int at, int line, List<Token> tokens)
 
     int Hexadecimal(ReadOnlySpan<char> spelled, int digits, StringBuilder text)
     {
-        if (spelled.Length <= digits || !uint.TryParse(spelled.Slice(1, digits), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var point)
+        if (spelled.Length <= digits
+            || !uint.TryParse(spelled.Slice(1, digits), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var point)
             || point > 0x10FFFF)
             throw Fault($"the escape \\{spelled[0]} needs {digits} hexadecimal digits of a character");
         if (point < 0x10000) text.Append((char)point);
@@ -156,7 +160,8 @@ sealed class TagLexer(string source, int at, int line, List<Token> tokens)
     static int Octal(ReadOnlySpan<char> spelled, StringBuilder text)
     {
         var (length, value) = (0, 0);
-        for (; length < 3 && length < spelled.Length && spelled[length] is >= '0' and <= '7'; length++) value = value * 8 + spelled[length] - '0';
+        for (; length < 3 && length < spelled.Length
+            && spelled[length] is >= '0' and <= '7'; length++) value = value * 8 + spelled[length] - '0';
         text.Append((char)value);
         return length;
     }

@@ -28,7 +28,8 @@ abstract class Callable(string name) : Value
 
 /// <summary>A built-in filter, test, method or global: a name, its parameters and its code.</summary>
 /// <param name="name">The name templates call it by.</param>
-/// <param name="parameters">Parameter names between spaces; <c>?</c> marks optional ones, <c>*</c> and <c>**</c> allow any further ones.</param>
+/// <param name="parameters">Parameter names between spaces; <c>?</c> marks optional ones, <c>*</c> and <c>**</c> allow any further
+/// ones.</param>
 /// <param name="body">Computes the result from bound arguments.</param>
 sealed class Function(string name, string parameters, Func<Call, Value> body) : Callable(name)
 {
@@ -39,23 +40,35 @@ sealed class Function(string name, string parameters, Func<Call, Value> body) : 
 
     public override Value Invoke(Rendering rendering, Arguments arguments)
     {
+        if (arguments.Positional is [Str text, ..]) rendering.Step(text.Text.Length >> 5);
         var bound = new Value?[_names.Length];
         var given = Math.Min(arguments.Positional.Count, bound.Length);
         for (var i = 0; i < given; i++) bound[i] = arguments.Positional[i];
         if (arguments.Positional.Count > bound.Length && !_anyPositional)
             throw TemplateException.Runtime($"{Name} takes at most {bound.Length} arguments but {arguments.Positional.Count} were given.");
+        var others = BindNamed(arguments.Named, bound);
+        for (var i = 0; i < _required; i++)
+            if (bound[i] is null) throw TemplateException.Runtime($"{Name} needs its argument '{_names[i]}'.");
+        return body(new Call(rendering, Name, bound) { Rest = Rest(arguments.Positional, bound.Length), Named = others });
+    }
+
+    /// <summary>Puts named arguments in their places and gives those that have none.</summary>
+    List<KeyValuePair<string, Value>> BindNamed(IReadOnlyList<KeyValuePair<string, Value>> named, Value?[] bound)
+    {
+        if (named.Count == 0) return [];
         List<KeyValuePair<string, Value>> others = [];
-        foreach (var (key, value) in arguments.Named)
+        foreach (var (key, value) in named)
         {
             var at = Array.IndexOf(_names, key);
             if (at >= 0 && bound[at] is null) bound[at] = value;
             else if (at < 0 && _anyNamed) others.Add(KeyValuePair.Create(key, value));
             else throw TemplateException.Runtime($"{Name} got an unexpected or repeated argument '{key}'.");
         }
-        for (var i = 0; i < _required; i++)
-            if (bound[i] is null) throw TemplateException.Runtime($"{Name} needs its argument '{_names[i]}'.");
-        return body(new Call(rendering, Name, bound) { Rest = [.. arguments.Positional.Skip(bound.Length)], Named = others });
+        return others;
     }
+
+    static IReadOnlyList<Value> Rest(IReadOnlyList<Value> positional, int bound) =>
+        positional.Count <= bound ? [] : [.. positional.Skip(bound)];
 
     static string[] Words(string parameters) => parameters.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
@@ -104,7 +117,8 @@ sealed class Call(Rendering rendering, string name, Value?[] bound)
     public int Number(int index, int otherwise = 0)
     {
         if (bound[index] is not { } value) return otherwise;
-        var number = value.AsInteger() ?? throw TemplateException.Runtime($"{name} needs an integer as argument {index + 1}, not '{value.TypeName}'.");
+        var number = value.AsInteger()
+            ?? throw TemplateException.Runtime($"{name} needs an integer as argument {index + 1}, not '{value.TypeName}'.");
         return (int)System.Numerics.BigInteger.Clamp(number, int.MinValue, int.MaxValue);
     }
 

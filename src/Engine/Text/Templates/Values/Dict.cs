@@ -29,13 +29,15 @@ sealed class Dict : Value
     /// <summary>Sets an entry; an existing one keeps its place and its first key, as in Python.</summary>
     public void Set(Value key, Value value)
     {
-        var identity = Identity(key) ?? throw TemplateException.Runtime($"unhashable type: '{key.TypeName}' cannot be a key of a dictionary.");
+        var identity = Identity(key)
+            ?? throw TemplateException.Runtime($"unhashable type: '{key.TypeName}' cannot be a key of a dictionary.");
         _entries[identity] = _entries.TryGetValue(identity, out var old) ? (old.Key, value) : (key, value);
     }
 
     public void Remove(string key) => _entries.Remove(key);
 
-    public override Value? Lookup(Value key) => Identity(key) is { } identity && _entries.TryGetValue(identity, out var entry) ? entry.Value : null;
+    public override Value? Lookup(Value key) =>
+        Identity(key) is { } identity && _entries.TryGetValue(identity, out var entry) ? entry.Value : null;
 
     public override Value? Member(string name) => DictMethods.Of(this, name);
 
@@ -57,7 +59,8 @@ sealed class Dict : Value
         output.Rendering.Leave();
     }
 
-    /// <summary>What makes two keys the same one (1, 1.0 and True are); null for what Python cannot hash and for tuples of more than scalars.</summary>
+    /// <summary>What makes two keys the same one (1, 1.0 and True are); null for what Python cannot hash and for tuples of more than
+    /// scalars.</summary>
     public static object? Identity(Value key) => key switch
     {
         Str text => text.Text,

@@ -38,7 +38,8 @@ sealed class LoopState(For loop, Scope scope, IReadOnlyList<Value> values, int d
 
     public override void Write(TextBuilder output, bool quoted) => output.Append($"<LoopContext {Index + 1}/{values.Count}>");
 
-    Value Cycle(Call call) => call.Rest.Count > 0 ? call.Rest[Index % call.Rest.Count] : throw TemplateException.Runtime("no items for cycling given");
+    Value Cycle(Call call) => call.Rest.Count > 0 ? call.Rest[Index % call.Rest.Count]
+        : throw TemplateException.Runtime("no items for cycling given");
 
     Bool Changed(Call call)
     {

@@ -25,10 +25,11 @@ sealed class Macro(MacroDefinition definition, Scope home) : Callable(definition
         foreach (var (key, value) in arguments.Named) named.Set(key, value);
         BindParameters(scope, arguments.Positional, named);
         if (definition.TakesCaller) scope.Set("caller", Take(named, "caller") ?? new Undefined("No caller defined"));
-        else if (named["caller"] is not null) throw TemplateException.Runtime($"macro '{Name}' was used with a call block but has no caller()");
+        else if (named["caller"] is not null)
+            throw TemplateException.Runtime($"macro '{Name}' was used with a call block but has no caller()");
         if (definition.TakesNamed) scope.Set("kwargs", named);
         else if (named.Count > 0)
-            throw TemplateException.Runtime($"macro '{Name}' takes no keyword argument '{named.Entries.First().Key.Print(rendering).Text}'");
+            throw TemplateException.Runtime($"macro '{Name}' takes no argument named '{named.Entries.First().Key.Print(rendering).Text}'");
         if (definition.TakesPositional) scope.Set("varargs", new TupleValue([.. arguments.Positional.Skip(definition.Parameters.Count)]));
         else if (arguments.Positional.Count > definition.Parameters.Count)
             throw TemplateException.Runtime($"macro '{Name}' takes not more than {definition.Parameters.Count} argument(s)");

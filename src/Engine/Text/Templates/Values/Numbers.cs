@@ -72,7 +72,8 @@ sealed class Float(double number) : Value
     static (string Digits, int Point) Digits(string spelled)
     {
         var exponentAt = spelled.IndexOf('E');
-        var exponent = exponentAt < 0 ? 0 : int.Parse(spelled.AsSpan(exponentAt + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        var exponent = exponentAt < 0
+            ? 0 : int.Parse(spelled.AsSpan(exponentAt + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
         var mantissa = exponentAt < 0 ? spelled : spelled[..exponentAt];
         var dot = mantissa.IndexOf('.');
         var point = (dot < 0 ? mantissa.Length : dot) + exponent;

@@ -54,7 +54,8 @@ sealed class Str(string text, Marks marks = default) : Value
         }
     }
 
-    public override Value? Member(string name) => StringMethods.All.TryGetValue(name, out var method) ? new BoundMethod(this, method) : null;
+    public override Value? Member(string name) =>
+        StringMethods.All.TryGetValue(name, out var method) ? new BoundMethod(this, method) : null;
 
     public override Value? Lookup(Value key)
     {

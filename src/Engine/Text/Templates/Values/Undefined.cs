@@ -1,6 +1,7 @@
 namespace Serving.Text.Templates.Values;
 
-/// <summary>What a missing name, member or item is: empty text, false, an empty loop; any other use of it fails with <paramref name="why"/>.</summary>
+/// <summary>What a missing name, member or item is: empty text, false, an empty loop; any other use of it fails with <paramref
+/// name="why"/>.</summary>
 sealed class Undefined(string why) : Value
 {
     public override string TypeName => "Undefined";
@@ -26,7 +27,7 @@ sealed class Undefined(string why) : Value
     };
 
     public static Undefined Unsafe(Value owner, string name) =>
-        new($"access to attribute '{name}' of '{owner.TypeName}' object is unsafe: a chat template may not change values or reach inside them.");
+        new($"access to attribute '{name}' of '{owner.TypeName}' object is unsafe: a template may not change values or reach inside them.");
 
     public TemplateException Fail() => TemplateException.Runtime(Why);
 

@@ -8,7 +8,8 @@ sealed class BraceFormat(Rendering rendering, Arguments arguments)
 {
     int _next;
 
-    public static Str Apply(Rendering rendering, Str format, Arguments arguments) => new BraceFormat(rendering, arguments).Apply(format, nested: false);
+    public static Str Apply(Rendering rendering, Str format, Arguments arguments) =>
+        new BraceFormat(rendering, arguments).Apply(format, nested: false);
 
     Str Apply(Str format, bool nested)
     {

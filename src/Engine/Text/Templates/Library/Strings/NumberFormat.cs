@@ -5,7 +5,8 @@ using Serving.Text.Templates.Values;
 
 namespace Serving.Text.Templates.Library;
 
-/// <summary>How <c>%</c> and <c>format</c> lay out one value. Precision -1 means none was given; type '\0' is the value's own form.</summary>
+/// <summary>How <c>%</c> and <c>format</c> lay out one value. Precision -1 means none was given; type '\0' is the value's own
+/// form.</summary>
 readonly record struct FormatSpec(char Type)
 {
     public char Fill { get; init; } = ' ';
@@ -35,7 +36,8 @@ static class NumberFormat
         if (value.AsDouble() is null)
         {
             var printed = value.Print(rendering);
-            if (spec.Type is not ('s' or '\0')) throw TemplateException.Runtime($"the format '{spec.Type}' needs a number, not '{value.TypeName}'");
+            if (spec.Type is not ('s' or '\0'))
+                throw TemplateException.Runtime($"the format '{spec.Type}' needs a number, not '{value.TypeName}'");
             if (spec.Precision >= 0 && printed.Length > spec.Precision) printed = printed.Slice(0, printed.UnitAt(spec.Precision));
             return Aligned(rendering, printed, spec, '<');
         }
@@ -50,12 +52,14 @@ static class NumberFormat
         var missing = spec.Width - text.Length!.Value;
         if (missing <= 0) return text;
         var left = (spec.Align is '\0' or '=' ? usual : spec.Align) switch { '<' => 0, '^' => missing / 2, _ => missing };
-        return new TextBuilder(rendering).Append(new string(spec.Fill, left)).Append(text).Append(new string(spec.Fill, missing - left)).ToStr();
+        return new TextBuilder(rendering).Append(new string(spec.Fill, left)).Append(text).Append(new string(spec.Fill,
+            missing - left)).ToStr();
     }
 
     static (string Sign, string Prefix, string Digits) Digits(Value value, FormatSpec spec)
     {
-        if (spec.Precision > MostDigits) throw TemplateException.Limit($"A precision of {spec.Precision} digits is larger than {MostDigits}.");
+        if (spec.Precision > MostDigits)
+            throw TemplateException.Limit($"A precision of {spec.Precision} digits is larger than {MostDigits}.");
         if (value.AsInteger() is { } number && spec.Type is not ('e' or 'E' or 'f' or 'F' or 'g' or 'G' or '%'))
         {
             var (prefix, digits) = Whole(BigInteger.Abs(number), value, spec);
@@ -86,7 +90,8 @@ static class NumberFormat
         ? char.ConvertFromUtf32((int)number)
         : throw TemplateException.Runtime($"{number} is no character");
 
-    static string Radix(BigInteger number, string format) => number.IsZero ? "0" : number.ToString(format, CultureInfo.InvariantCulture).TrimStart('0');
+    static string Radix(BigInteger number, string format) =>
+        number.IsZero ? "0" : number.ToString(format, CultureInfo.InvariantCulture).TrimStart('0');
 
     static string Octal(BigInteger number)
     {

@@ -50,7 +50,8 @@ static class Padding
     static Str Center(Call call, int width, char fill) => Pad(call, width, fill, missing => missing / 2 + (missing & width & 1));
 
     static char Fill(Call call) =>
-        call.Text(2, " ").Text is [var fill] ? fill : throw TemplateException.Runtime("the fill character must be exactly one character long");
+        call.Text(2, " ").Text is [var fill] ? fill
+            : throw TemplateException.Runtime("the fill character must be exactly one character long");
 
     static Str Pad(Call call, int width, char fill, Func<int, int> left)
     {
@@ -59,6 +60,7 @@ static class Padding
         if (missing <= 0) return text;
         call.Rendering.Charge(missing);
         var before = left(missing);
-        return new TextBuilder(call.Rendering).Append(new string(fill, before)).Append(text).Append(new string(fill, missing - before)).ToStr();
+        return new TextBuilder(call.Rendering).Append(new string(fill, before)).Append(text).Append(new string(fill,
+            missing - before)).ToStr();
     }
 }

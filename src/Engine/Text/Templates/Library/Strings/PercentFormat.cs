@@ -1,3 +1,4 @@
+using Serving.Text.Templates.Filtering;
 using Serving.Text.Templates.Runtime;
 using Serving.Text.Templates.Values;
 
@@ -44,7 +45,8 @@ static class PercentFormat
         {
             's' => NumberFormat.Format(rendering, value.Print(rendering), spec),
             'r' or 'a' => NumberFormat.Format(rendering, Quoted(rendering, value), spec with { Type = 's' }),
-            'd' or 'i' or 'u' => NumberFormat.Format(rendering, value is Float real ? NumberFilters.Truncated(real.Number) : value, spec with { Type = 'd' }),
+            'd' or 'i' or 'u' => NumberFormat.Format(rendering, value is Float real
+                ? NumberFilters.Truncated(real.Number) : value, spec with { Type = 'd' }),
             'c' when value is Str => NumberFormat.Format(rendering, value, spec with { Type = 's' }),
             'e' or 'E' or 'f' or 'F' or 'g' or 'G' or 'x' or 'X' or 'o' or 'c' => NumberFormat.Format(rendering, value, spec),
             _ => throw TemplateException.Runtime($"unsupported format character '{spec.Type}'"),
@@ -58,7 +60,8 @@ static class PercentFormat
         return output.ToStr();
     }
 
-    static Value Next(Queue<Value> queue) => queue.TryDequeue(out var value) ? value : throw TemplateException.Runtime("not enough arguments for format string");
+    static Value Next(Queue<Value> queue) => queue.TryDequeue(out var value) ? value
+        : throw TemplateException.Runtime("not enough arguments for format string");
 
     static FormatSpec Spec(string text, ref int at, Func<Value> next)
     {
@@ -89,7 +92,8 @@ static class PercentFormat
         if (at < text.Length && text[at] == '*')
         {
             at++;
-            return (int)System.Numerics.BigInteger.Clamp(next().AsInteger() ?? throw TemplateException.Runtime("* wants int"), 0, int.MaxValue);
+            return (int)System.Numerics.BigInteger.Clamp(next().AsInteger()
+                ?? throw TemplateException.Runtime("* wants int"), 0, int.MaxValue);
         }
         return FormatDigits.Read(text, ref at) ?? 0;
     }

@@ -54,7 +54,8 @@ static class Searching
         return char.IsHighSurrogate(text.Text[from]) && from + 2 <= text.Text.Length ? from + 2 : from + 1;
     }
 
-    /// <summary>The UTF-16 range between the bounds (arguments 2 and 3, in code points), or null where the start lies behind the end.</summary>
+    /// <summary>The UTF-16 range between the bounds (arguments 2 and 3, in code points), or null where the start lies behind the
+    /// end.</summary>
     static (int From, int To)? Window(Call call, Str text)
     {
         var length = text.Length!.Value;

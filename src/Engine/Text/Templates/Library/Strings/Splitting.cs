@@ -25,7 +25,8 @@ static class Splitting
         var text = call.Text(0);
         var limit = call.Number(2, -1) is >= 0 and var given ? given : int.MaxValue;
         call.Rendering.Charge(text.Text.Length);
-        List<(int From, int To)> gaps = call.Has(1) ? Separators(call, text, call.Text(1).Text, limit, last) : Blanks(call, text, limit, last);
+        List<(int From, int To)> gaps = call.Has(1)
+            ? Separators(call, text, call.Text(1).Text, limit, last) : Blanks(call, text, limit, last);
         List<Value> parts = [];
         var (from, end) = (0, text.Text.Length);
         if (!call.Has(1))

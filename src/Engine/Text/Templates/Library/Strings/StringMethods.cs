@@ -20,12 +20,14 @@ static class StringMethods
         new("isalpha", "self", call => Every(call, char.IsLetter)),
         new("isascii", "self", call => Bool.Of(call.Text(0).Text.All(char.IsAscii))),
         new("isdecimal", "self", call => Every(call, char.IsDigit)),
-        new("isdigit", "self", call => Every(call, c => char.IsDigit(c) || "\u00b2\u00b3\u00b9".Contains(c) || c is >= '\u2070' and <= '\u2089')),
+        new("isdigit", "self", call =>
+            Every(call, c => char.IsDigit(c) || "\u00b2\u00b3\u00b9".Contains(c) || c is >= '\u2070' and <= '\u2089')),
         new("isidentifier", "self", call => Bool.Of(IsIdentifier(call.Text(0).Text))),
         new("islower", "self", call => Bool.Of(LetterCase.IsLower(call.Text(0).Text))),
         new("isnumeric", "self", call => Every(call, char.IsNumber)),
         new("isspace", "self", call => Every(call, PythonText.IsSpace)),
-        new("istitle", "self", call => Bool.Of(call.Text(0).Text.Any(char.IsLetter) && LetterCase.Titled(call.Text(0).Text) == call.Text(0).Text)),
+        new("istitle", "self", call =>
+            Bool.Of(call.Text(0).Text.Any(char.IsLetter) && LetterCase.Titled(call.Text(0).Text) == call.Text(0).Text)),
         new("isupper", "self", call => Bool.Of(LetterCase.IsUpper(call.Text(0).Text))),
         new("join", "self iterable", Join),
         new("ljust", "self width fillchar?", Padding.Left),
@@ -43,7 +45,8 @@ static class StringMethods
         new("rstrip", "self chars?", call => Splitting.Strip(call, start: false, end: true)),
         new("split", "self sep? maxsplit?", call => Splitting.Split(call, last: false)),
         new("splitlines", "self keepends?", Splitting.Lines),
-        new("startswith", "self prefix", call => Bool.Of(Affix(call, static (text, start) => text.StartsWith(start, StringComparison.Ordinal)))),
+        new("startswith", "self prefix", call =>
+            Bool.Of(Affix(call, static (text, start) => text.StartsWith(start, StringComparison.Ordinal)))),
         new("strip", "self chars?", call => Splitting.Strip(call, start: true, end: true)),
         new("swapcase", "self", call => Cased(call, LetterCase.Swapped)),
         new("title", "self", call => Cased(call, LetterCase.Titled)),
@@ -56,7 +59,7 @@ static class StringMethods
     public static Str Changed(Rendering rendering, Str text, Func<string, string> change)
     {
         rendering.Charge(text.Text.Length);
-        rendering.Step(text.Text.Length >> 2);
+        rendering.Step(text.Text.Length);
         return Str.From(change(text.Text), text);
     }
 
@@ -68,13 +71,15 @@ static class StringMethods
         {
             if (i > 0) output.Append(call.Text(0));
             output.Append(items[i] as Str
-                ?? throw TemplateException.Runtime($"sequence item {i}: expected str instance, {items[i].TypeName} found; the filter join takes any values"));
+                ?? throw TemplateException.Runtime(
+                    $"sequence item {i}: expected str instance, {items[i].TypeName} found; the filter join takes any values"));
         }
         return output.ToStr();
     }
 
     static bool Affix(Call call, Func<string, string, bool> matches) => call[1] is TupleValue several
-        ? several.Items.Any(item => matches(call.Text(0).Text, (item as Str)?.Text ?? throw TemplateException.Runtime("a tuple of texts is needed")))
+        ? several.Items.Any(item => matches(call.Text(0).Text, (item as Str)?.Text
+            ?? throw TemplateException.Runtime("a tuple of texts is needed")))
         : matches(call.Text(0).Text, call.Text(1).Text);
 
     static Str RemoveAffix(Call call, bool atEnd)
@@ -85,7 +90,9 @@ static class StringMethods
         return text.Text.StartsWith(affix, StringComparison.Ordinal) ? text.Slice(affix.Length, text.Text.Length - affix.Length) : text;
     }
 
-    static Bool Every(Call call, Func<char, bool> holds) => Bool.Of(call.Text(0).Text is { Length: > 0 } text && text.All(holds));
+    static Bool Every(Call call, Predicate<char> holds) =>
+        Bool.Of(call.Text(0).Text is { Length: > 0 } text && Array.TrueForAll(text.ToCharArray(), holds));
 
-    static bool IsIdentifier(string text) => text.Length > 0 && !char.IsDigit(text[0]) && text.All(c => c == '_' || char.IsLetterOrDigit(c));
+    static bool IsIdentifier(string text) =>
+        text.Length > 0 && !char.IsDigit(text[0]) && text.All(c => c == '_' || char.IsLetterOrDigit(c));
 }

@@ -1,7 +1,7 @@
 using Serving.Text.Templates.Runtime;
 using Serving.Text.Templates.Values;
 
-namespace Serving.Text.Templates.Library;
+namespace Serving.Text.Templates.Filtering;
 
 /// <summary>The filters that join, cut and turn sequences.</summary>
 static class SequenceFilters

@@ -1,8 +1,9 @@
 using System.Text;
+using Serving.Text.Templates.Library;
 using Serving.Text.Templates.Runtime;
 using Serving.Text.Templates.Values;
 
-namespace Serving.Text.Templates.Library;
+namespace Serving.Text.Templates.Filtering;
 
 /// <summary>The filters on text that Python's str has no method for.</summary>
 static class TextFilters
@@ -23,7 +24,8 @@ static class TextFilters
 
     public static Value Format(Call call)
     {
-        if (call.Rest.Count > 0 && call.Named.Count > 0) throw TemplateException.Runtime("can't handle positional and keyword arguments at the same time");
+        if (call.Rest.Count > 0
+            && call.Named.Count > 0) throw TemplateException.Runtime("can't handle positional and keyword arguments at the same time");
         var values = new Dict();
         foreach (var (key, value) in call.Named) values.Set(key, value);
         return PercentFormat.Apply(call.Rendering, call.Printed(0), call.Named.Count > 0 ? values : new TupleValue(call.Rest));
@@ -53,7 +55,8 @@ static class TextFilters
         for (var at = 0; at < text.Text.Length;)
         {
             var close = text.Text[at] != '<' ? -1
-                : text.Text.AsSpan(at).StartsWith("<!--", StringComparison.Ordinal) ? EndOf(text.Text, at, "-->") : EndOf(text.Text, at, ">");
+                : text.Text.AsSpan(at).StartsWith("<!--", StringComparison.Ordinal)
+                    ? EndOf(text.Text, at, "-->") : EndOf(text.Text, at, ">");
             if (close < 0) kept.Append(text.Text[at++]);
             else at = close;
             call.Rendering.Step(text.Text.Length >> 10);
@@ -91,14 +94,16 @@ static class TextFilters
 
     public static Str UrlEncode(Call call)
     {
-        if (call[0] is Str text) return Quote(text, keepSlash: true);
+        if (call[0] is Str text) return Quote(text, isPath: true);
         var pairs = call[0] is Dict dict ? dict.Entries.Select(entry => (entry.Key, entry.Value))
-            : call.Items(0).Select(item => item.Items is [var key, var value] ? (key, value) : throw TemplateException.Runtime("urlencode needs pairs"));
+            : call.Items(0).Select(item => item.Items is [var key, var value] ? (key, value)
+                : throw TemplateException.Runtime("urlencode needs pairs"));
         var output = new TextBuilder(call.Rendering);
         foreach (var (key, value) in pairs)
         {
             if (output.Length > 0) output.Append("&");
-            output.Append(Quote(key.Print(call.Rendering), keepSlash: false)).Append("=").Append(Quote(value.Print(call.Rendering), keepSlash: false));
+            output.Append(Quote(key.Print(call.Rendering), isPath: false)).Append("=").Append(Quote(value.Print(call.Rendering),
+                isPath: false));
         }
         return output.ToStr();
     }
@@ -150,15 +155,17 @@ static class TextFilters
 
     static string Entity(char c) => c switch { '&' => "&amp;", '<' => "&lt;", '>' => "&gt;", '\'' => "&#39;", _ => "&#34;" };
 
-    static int EndOf(string text, int from, string mark) => text.IndexOf(mark, from, StringComparison.Ordinal) is >= 0 and var at ? at + mark.Length : -1;
+    static int EndOf(string text, int from, string mark) =>
+        text.IndexOf(mark, from, StringComparison.Ordinal) is >= 0 and var at ? at + mark.Length : -1;
 
     static bool IsBreak(char c) => c is '-' or '(' or '{' or '[' or '<' || PythonText.IsSpace(c);
 
-    static Str Quote(Str text, bool keepSlash)
+    static Str Quote(Str text, bool isPath)
     {
         var quoted = new StringBuilder();
         foreach (var unit in Encoding.UTF8.GetBytes(text.Text))
-            if (char.IsAsciiLetterOrDigit((char)unit) || "_.-~".Contains((char)unit) || keepSlash && unit == '/') quoted.Append((char)unit);
+            if (char.IsAsciiLetterOrDigit((char)unit) || "_.-~".Contains((char)unit) || isPath && unit == '/') quoted.Append((char)unit);
+            else if (unit == ' ' && !isPath) quoted.Append('+');
             else quoted.Append($"%{unit:X2}");
         return Str.From(quoted.ToString(), text);
     }

@@ -1,6 +1,7 @@
+using Serving.Text.Templates.Library;
 using Serving.Text.Templates.Values;
 
-namespace Serving.Text.Templates.Library;
+namespace Serving.Text.Templates.Filtering;
 
 /// <summary>The filters that apply a filter or a test to each item.</summary>
 static class SelectionFilters

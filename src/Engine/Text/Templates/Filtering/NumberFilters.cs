@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Numerics;
+using Serving.Text.Templates.Library;
 using Serving.Text.Templates.Values;
 
-namespace Serving.Text.Templates.Library;
+namespace Serving.Text.Templates.Filtering;
 
 /// <summary>The filters that make numbers or lay them out.</summary>
 static class NumberFilters
@@ -11,7 +12,8 @@ static class NumberFilters
     {
         Undefined missing => throw missing.Fail(),
         Float number => new Float(Math.Abs(number.Number)),
-        var value => Int.Of(BigInteger.Abs(value.AsInteger() ?? throw TemplateException.Runtime($"bad operand type for abs(): '{value.TypeName}'"))),
+        var value => Int.Of(BigInteger.Abs(value.AsInteger()
+            ?? throw TemplateException.Runtime($"bad operand type for abs(): '{value.TypeName}'"))),
     };
 
     /// <summary>The whole part of a double.</summary>
@@ -40,7 +42,8 @@ static class NumberFilters
         var value = call[0].AsDouble() ?? throw TemplateException.Runtime($"type {call[0].TypeName} cannot be rounded");
         var precision = Math.Clamp(call.Number(1), -400, 400);
         var method = call.Text(2, "common").Text;
-        if (method == "common") return call[0].AsInteger() is { } whole ? Int.Of(RoundWhole(whole, precision)) : new Float(RoundReal(value, precision));
+        if (method == "common") return call[0].AsInteger() is { } whole
+            ? Int.Of(RoundWhole(whole, precision)) : new Float(RoundReal(value, precision));
         var scale = Math.Pow(10, precision);
         return method switch
         {
@@ -87,7 +90,8 @@ static class NumberFilters
     {
         var digits = text.Replace("_", "");
         if (digits.Length > 4300) return null;
-        if (radix == 10 && BigInteger.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)) return Int.Of(number);
+        if (radix == 10 && BigInteger.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
+            out var number)) return Int.Of(number);
         if (radix == 10) return ParseFloat(digits) is { } real && double.IsFinite(real) ? Truncated(real) : null;
         return ParseRadix(digits.ToLowerInvariant(), radix);
     }
@@ -113,7 +117,8 @@ static class NumberFilters
     {
         "inf" or "infinity" => text[0] == '-' ? double.NegativeInfinity : double.PositiveInfinity,
         "nan" => double.NaN,
-        _ => double.TryParse(text.Replace("_", ""), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+        _ => double.TryParse(text.Replace("_", ""),
+            NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
             CultureInfo.InvariantCulture, out var number) ? number : null,
     };
 }

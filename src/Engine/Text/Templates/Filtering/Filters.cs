@@ -1,7 +1,8 @@
+using Serving.Text.Templates.Library;
 using Serving.Text.Templates.Runtime;
 using Serving.Text.Templates.Values;
 
-namespace Serving.Text.Templates.Library;
+namespace Serving.Text.Templates.Filtering;
 
 /// <summary>The filters behind <c>|</c>: Jinja's own, except those that make random or HTML text.</summary>
 static class Filters
@@ -50,7 +51,8 @@ static class Filters
         new("sum", "iterable attribute? start?", SequenceFilters.Sum),
         new("title", "s", TextFilters.Title),
         new("tojson", "x ensure_ascii? indent? separators? sort_keys?", JsonText.Of),
-        new("trim", "value chars?", call => Splitting.Strip(call.Printed(0), call.Has(1) ? call.Text(1).Text : null, start: true, end: true)),
+        new("trim", "value chars?", call =>
+            Splitting.Strip(call.Printed(0), call.Has(1) ? call.Text(1).Text : null, start: true, end: true)),
         new("truncate", "s length? killwords? end? leeway?", TextFilters.Truncate),
         new("unique", "value case_sensitive? attribute?", OrderingFilters.Unique),
         new("upper", "s", call => StringMethods.Cased(call, LetterCase.Upper)),
@@ -61,7 +63,8 @@ static class Filters
     public static Function Find(string name) => All.TryGetValue(name, out var filter) ? filter
         : throw TemplateException.Runtime($"No filter named '{name}' found; the filters are {string.Join(", ", All.Keys)}.");
 
-    static Int Length(Call call) => Int.Of(call[0].Length ?? throw TemplateException.Runtime($"object of type '{call[0].TypeName}' has no len()"));
+    static Int Length(Call call) => Int.Of(call[0].Length
+        ?? throw TemplateException.Runtime($"object of type '{call[0].TypeName}' has no len()"));
 
     static Value Default(Call call) =>
         call[0] is Undefined || call.Flag(2) && !call[0].IsTrue ? call.Optional(1) ?? Str.Empty : call[0];

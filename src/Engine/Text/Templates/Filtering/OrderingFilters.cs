@@ -1,7 +1,8 @@
+using Serving.Text.Templates.Library;
 using Serving.Text.Templates.Runtime;
 using Serving.Text.Templates.Values;
 
-namespace Serving.Text.Templates.Library;
+namespace Serving.Text.Templates.Filtering;
 
 /// <summary>The filters that compare items: sorting, grouping, extremes; text ignores case unless told otherwise.</summary>
 static class OrderingFilters
@@ -24,7 +25,8 @@ static class OrderingFilters
 
     public static ListValue GroupBy(Call call)
     {
-        var keyed = Keyed(call, call.Items(0), item => [Folded(call, Attributes.Read(call, item, call[1], call.Optional(2)), call.Flag(3))]);
+        var keyed = Keyed(call, call.Items(0), item =>
+            [Folded(call, Attributes.Read(call, item, call[1], call.Optional(2)), call.Flag(3))]);
         var sorted = Comparison.Sort(keyed, (a, b) => Order(call, a.Keys, b.Keys));
         List<Value> groups = [];
         for (var from = 0; from < sorted.Count;)
