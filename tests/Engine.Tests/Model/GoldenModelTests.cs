@@ -1,4 +1,5 @@
 using Serving.Devices;
+using Serving.Devices.Cpu;
 using Serving.Devices.Reference;
 using Serving.Model;
 
@@ -73,3 +74,5 @@ public abstract class GoldenModelTests(Func<IDevice> device)
 }
 
 public sealed class ReferenceGoldenModelTests() : GoldenModelTests(() => new ReferenceDevice());
+
+public sealed class CpuGoldenModelTests() : GoldenModelTests(() => new CpuDevice());

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Serving.Devices;
+using Serving.Devices.Cpu;
 using Serving.Devices.Reference;
 using Serving.Model;
 
@@ -36,4 +37,4 @@ public abstract class RealModelTests(Func<IDevice> device)
     static int[] Ids(JsonElement list) => [.. list.EnumerateArray().Select(id => id.GetInt32())];
 }
 
-public sealed class ReferenceRealModelTests() : RealModelTests(() => new ReferenceDevice());
+public sealed class CpuRealModelTests() : RealModelTests(() => new CpuDevice());
