@@ -173,7 +173,7 @@ public sealed partial class ArchitectureTests
         .Where(type => type is { IsNested: false, Namespace: not null } && $"{type.Namespace}.".StartsWith("Serving.", StringComparison.Ordinal))
         .Where(type => !type.Name.Contains('<'))
         .GroupBy(type => type.Namespace!.Split('.') is [_, var room, ..] ? room : "")
-        .ToDictionary(room => room.Key, room => room.Select(type => type.Name.Split('`')[0]).ToHashSet());
+        .ToDictionary(room => room.Key, room => room.Where(type => type.IsPublic || room.Key != "").Select(type => type.Name.Split('`')[0]).ToHashSet());
 
     static string Or(string[] rooms, string none) => rooms.Length == 0 ? none : string.Join(", ", rooms);
 
