@@ -56,6 +56,18 @@ public sealed class GgufTokenizerTests
         Assert.Equal([3, 2], Tokenizer.FromGguf(Small with { Pre = "llama-bpe", BeginOfText = 3 }).Encode("ab", true, false));
     }
 
+    [Fact]
+    public void Without_byte_tokens_a_run_of_unknown_characters_is_one_token()
+    {
+        var tokenizer = Tokenizer.FromGguf(new()
+        {
+            Model = "llama", Tokens = ["<unk>", "a", "▁"], TokenTypes = [2, 1, 1], Scores = [0, -1, -2], Unknown = 0, AddBeginOfText = false,
+        });
+        for (var again = 0; again < 2; again++)
+            Assert.Equal([2, 0, 2, 1, 0, 1, 2, 0], tokenizer.Encode("xyz aüa x", true, false));
+        Assert.Equal(" \u2047 a", tokenizer.Decode([2, 0, 1], skipSpecial: false));
+    }
+
     [Theory, MemberData(nameof(Damaged))]
     public void Damage_is_named(string seen, GgufVocabulary vocabulary) =>
         Assert.Contains(seen, Assert.Throws<InvalidDataException>(() => Tokenizer.FromGguf(vocabulary)).Message);

@@ -56,8 +56,9 @@ sealed class ScoredMerges : WordModel
                 symbols[count++] = new(Piece(word.Slice(at, length)), at, length);
             }
             count = Symbols.Merge<Score, Rule>(symbols.AsSpan(0, count), new(_vocabulary, _scores, bytes));
+            var start = ids.Count;
             foreach (var symbol in symbols.AsSpan(0, count))
-                Add(symbol, word, ids);
+                Add(symbol, word, ids, start);
         }
         finally
         {
@@ -69,14 +70,15 @@ sealed class ScoredMerges : WordModel
     int Piece(ReadOnlySpan<byte> spelling) => _vocabulary.Find(spelling) is var id
         && _vocabulary.Kind(id) is TokenKind.Normal or TokenKind.Unused or TokenKind.UserDefined ? id : -1;
 
-    void Add(Symbol symbol, ReadOnlySpan<byte> word, List<int> ids)
+    // A run of unknown characters is one token; only this word is looked at, whose ids may be remembered.
+    void Add(Symbol symbol, ReadOnlySpan<byte> word, List<int> ids, int start)
     {
         if (symbol.Id >= 0)
             ids.Add(symbol.Id);
         else if (_bytes is not null)
             foreach (var b in word.Slice(symbol.Start, symbol.Length))
                 ids.Add(_bytes[b]);
-        else if (ids.Count == 0 || ids[^1] != _unknown)
+        else if (ids.Count == start || ids[^1] != _unknown)
             ids.Add(_unknown!.Value);
     }
 }
