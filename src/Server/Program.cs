@@ -1,1 +1,1 @@
-Console.WriteLine("serving");
+return await Serving.Server.Commands.CommandLine.RunAsync(args);

@@ -1,0 +1,97 @@
+using System.CommandLine;
+using System.Net;
+
+namespace Serving.Server.Commands;
+
+/// <summary>serve: loads a model and answers until it is told to stop.</summary>
+static class ServeCommand
+{
+    public static Command Create()
+    {
+        var model = new Argument<string?>("model") { Description = "Checkpoint folder or file, as --model.", Arity = ArgumentArity.ZeroOrOne };
+        var command = new Command("serve", "Serves a model; what the program does when no command is named.") { model };
+        SettingOptions.AddTo(command, Settings.All);
+        command.SetAction((parsed, cancellation) =>
+        {
+            var flags = SettingOptions.Values(parsed);
+            if (parsed.GetValue(model) is { } path && !flags.TryAdd(Settings.Model.Name, [path]))
+                throw new SettingException($"The model is named twice: '{path}' and --model.");
+            return RunAsync(flags, cancellation);
+        });
+        return command;
+    }
+
+    public static async Task<int> RunAsync(IReadOnlyDictionary<string, string[]> flags, CancellationToken cancellation)
+    {
+        var options = OptionsFrom(new SettingReader(flags, Environment.GetEnvironmentVariable));
+        await using var app = ServerApp.Build(options, ModelLoading.Load);
+        try
+        {
+            await app.StartAsync(cancellation);
+        }
+        catch (IOException error)
+        {
+            throw new SettingException($"Cannot listen on {options.Host}:{options.Port}: {error.Message}");
+        }
+        _ = AnnounceAsync(app);
+        await app.WaitForShutdownAsync(cancellation);
+        return Environment.ExitCode;
+    }
+
+    /// <summary>The options as flags, environment, file and defaults give them.</summary>
+    public static ServerOptions OptionsFrom(SettingReader read) => new()
+    {
+        Model = read.Text(Settings.Model) ?? ModelLoading.DefaultModel() ?? throw new SettingException(
+            "No model was named and the one that comes with the program was not found: give --model FOLDER."),
+        ServedNames = read.List(Settings.ServedModelName),
+        Host = HostOf(read.Text(Settings.Host)!),
+        Port = read.Integer(Settings.Port, 0, ushort.MaxValue)!.Value,
+        Engine = EngineFrom(read),
+        ChatTemplate = read.Text(Settings.ChatTemplate),
+        UsesGenerationConfig = read.OneOf(Settings.GenerationConfig, "auto", "none") == "auto",
+        MaxLogprobs = read.Integer(Settings.MaxLogprobs, 0, Sampling.SamplingOptions.MaxLogprobs)!.Value,
+        MaxChoices = read.Integer(Settings.MaxChoices, 1, 128)!.Value,
+        Seed = read.Long(Settings.Seed, long.MinValue, long.MaxValue),
+        ApiKeys = read.List(Settings.ApiKey),
+        GuardsMetrics = read.Switch(Settings.GuardMetrics),
+        StrictParameters = read.Switch(Settings.StrictParameters),
+        ClampMaxTokens = read.Switch(Settings.ClampMaxTokens),
+        ParseSpecialInContent = read.Switch(Settings.ParseSpecialInContent),
+        MaxRequestBytes = read.Bytes(Settings.MaxRequestBytes)!.Value,
+        DrainTime = TimeSpan.FromSeconds(read.Integer(Settings.DrainSeconds, 0, 3600)!.Value),
+        LogLevel = LevelOf(read.OneOf(Settings.LogLevel, "trace", "debug", "info", "warning", "error", "critical")),
+    };
+
+    /// <summary>What is handed on to the engine.</summary>
+    public static EngineSettings EngineFrom(SettingReader read) => new()
+    {
+        Device = read.OneOf(Settings.Device, "auto", "cpu", "cuda", "reference"),
+        Dtype = read.OneOf(Settings.Dtype, "auto", "float32", "bfloat16"),
+        CacheDtype = read.OneOf(Settings.KvCacheDtype, "auto", "float32", "bfloat16"),
+        CacheBytes = read.Bytes(Settings.KvCacheMemoryBytes),
+        BlockSize = read.Integer(Settings.BlockSize, 1, 1 << 16),
+        MaxSequences = read.Integer(Settings.MaxNumSeqs, 1, 1 << 16),
+        TokensPerStep = read.Integer(Settings.MaxNumBatchedTokens, 1, 1 << 20),
+        MaxLength = read.Integer(Settings.MaxModelLen, 1),
+        PrefixCaching = read.Switch(Settings.EnablePrefixCaching),
+        Threads = read.Integer(Settings.Threads, 1, 1024),
+    };
+
+    static async Task AnnounceAsync(WebApplication app)
+    {
+        var host = app.Services.GetRequiredService<EngineHost>();
+        if (await Task.WhenAny(host.Loaded) is { IsCompletedSuccessfully: false })
+            return;
+        var (url, name) = (app.Urls.First().Replace("[::]", "localhost").Replace("0.0.0.0", "localhost"), host.Loaded.Result.Ids[0]);
+        Console.WriteLine($$"""
+            Serving {{name}} at {{url}}. Try it:
+              curl {{url}}/v1/chat/completions -H 'Content-Type: application/json' -d '{"model": "{{name}}", "messages": [{"role": "user", "content": "Hello!"}]}'
+            """);
+    }
+
+    static string HostOf(string host) => host is "localhost" or "*" or "+" || IPAddress.TryParse(host, out _)
+        ? host
+        : throw new SettingException($"--host is '{host}'; it must be an IP address, localhost or * for all addresses.");
+
+    static LogLevel LevelOf(string name) => name == "info" ? LogLevel.Information : Enum.Parse<LogLevel>(name, ignoreCase: true);
+}

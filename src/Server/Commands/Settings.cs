@@ -1,0 +1,87 @@
+namespace Serving.Server.Commands;
+
+/// <summary>Every setting of the server, named as vLLM names it where vLLM has it.</summary>
+static class Settings
+{
+    public static readonly Setting Config = new("config", null, "JSON file of settings: {\"port\": 9000, \"max-num-seqs\": 8}.");
+    public static readonly Setting Model = new("model", null, "Checkpoint folder or file; the model that comes with the program when left out.");
+    public static readonly Setting ServedModelName = new("served-model-name", null, "Names that requests may use for the model.") { IsList = true };
+    public static readonly Setting Host = new("host", "127.0.0.1", "Address to listen on; 0.0.0.0 for all.");
+    public static readonly Setting Port = new("port", "8080", "Port to listen on; 0 takes a free one.");
+    public static readonly Setting Device = new("device", "auto", "auto, cpu, cuda or reference.");
+    public static readonly Setting Dtype = new("dtype", "auto", "Type of weights and arithmetic: auto, float32 or bfloat16.");
+    public static readonly Setting KvCacheDtype = new("kv-cache-dtype", "auto", "Type of cached rows: auto, float32 or bfloat16.");
+    public static readonly Setting KvCacheMemoryBytes = new("kv-cache-memory-bytes", null, "Memory of the cache, as 2147483648, 512MiB or 2G.");
+    public static readonly Setting BlockSize = new("block-size", null, "Tokens in a block of the cache.");
+    public static readonly Setting MaxNumSeqs = new("max-num-seqs", null, "Most sequences that run at once.");
+    public static readonly Setting MaxNumBatchedTokens = new("max-num-batched-tokens", null, "Most tokens computed in one step.");
+    public static readonly Setting MaxModelLen = new("max-model-len", null, "Most tokens of prompt and answer together.");
+    public static readonly Setting EnablePrefixCaching = new("enable-prefix-caching", "true", "Share computed prefixes among requests.") { IsSwitch = true };
+    public static readonly Setting ChatTemplate = new("chat-template", null, "File of a chat template that replaces the checkpoint's own.");
+    public static readonly Setting GenerationConfig = new("generation-config", "auto", "Sampling defaults: auto (the checkpoint's) or none.");
+    public static readonly Setting MaxLogprobs = new("max-logprobs", "20", "Most alternatives that a request may ask for.");
+    public static readonly Setting MaxChoices = new("max-choices", "128", "Most choices (n, best_of) that a request may ask for.");
+    public static readonly Setting Threads = new("threads", null, "Threads of the CPU device; all cores when left out.");
+    public static readonly Setting Seed = new("seed", null, "Makes the seeds of requests that bring none reproducible.");
+    public static readonly Setting ApiKey = new("api-key", null, "Keys that requests must bring one of.") { IsList = true };
+    public static readonly Setting GuardMetrics = new("guard-metrics", "false", "Ask for a key at /metrics too.") { IsSwitch = true };
+    public static readonly Setting StrictParameters = new("strict-parameters", "false", "Refuse unknown request fields.") { IsSwitch = true };
+    public static readonly Setting ClampMaxTokens = new("clamp-max-tokens", "false", "Shorten answers that would not fit the context.") { IsSwitch = true };
+    public static readonly Setting ParseSpecialInContent =
+        new("parse-special-in-content", "false", "Let special tokens spelled in messages act as such.") { IsSwitch = true };
+    public static readonly Setting MaxRequestBytes = new("max-request-bytes", "32MiB", "Largest request body.");
+    public static readonly Setting DrainSeconds = new("drain-seconds", "30", "How long running requests may go on after a request to stop.");
+    public static readonly Setting LogLevel = new("log-level", "info", "trace, debug, info, warning, error or critical.");
+
+    public static readonly Setting[] All =
+    [
+        Config, Model, ServedModelName, Host, Port, Device, Dtype, KvCacheDtype, KvCacheMemoryBytes, BlockSize, MaxNumSeqs, MaxNumBatchedTokens,
+        MaxModelLen, EnablePrefixCaching, ChatTemplate, GenerationConfig, MaxLogprobs, MaxChoices, Threads, Seed, ApiKey, GuardMetrics,
+        StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes, DrainSeconds, LogLevel,
+    ];
+
+    /// <summary>vLLM's flags for what this server does not do, with the one value that asks for nothing.</summary>
+    static readonly (string Name, string? Harmless, string Why)[] NotServed =
+    [
+        ("tensor-parallel-size", "1", "The model runs on one device; leave it out or set it to 1."),
+        ("pipeline-parallel-size", "1", "The model runs on one device; leave it out or set it to 1."),
+        ("data-parallel-size", "1", "One server holds one copy of the model; start several servers behind a balancer."),
+        ("enable-lora", null, "Adapters are not served; merge the adapter into the checkpoint first."),
+        ("lora-modules", null, "Adapters are not served; merge the adapter into the checkpoint first."),
+        ("limit-mm-per-prompt", null, "Prompts are text; images and audio are not served."),
+        ("quantization", null, "The checkpoint says how its weights are stored; leave it out."),
+        ("speculative-config", null, "Speculative decoding is not served."),
+        ("trust-remote-code", null, "Code that comes with a checkpoint is never run; leave it out."),
+    ];
+
+    public static Setting? Find(string name) => Array.Find(All, s => s.Name == name.Replace('_', '-'));
+
+    /// <summary>Why a flag of vLLM's is not served; null where it is unknown, or harmless with this value.</summary>
+    public static string? Refusal(string name, string? value) =>
+        Array.Find(NotServed, n => n.Name == name) is { Name: not null } found && (found.Harmless is null || found.Harmless != value)
+            ? $"--{name} is not served. {found.Why}"
+            : null;
+
+    public static bool IsHarmless(string name, string? value) =>
+        Array.Exists(NotServed, n => n.Name == name && n.Harmless is not null && n.Harmless == value);
+
+    /// <summary>The known name nearest to an unknown one, where one is near.</summary>
+    public static string? Nearest(string name, IEnumerable<string> known)
+    {
+        var (best, distance) = known.Select(k => (k, Distance(name, k))).MinBy(pair => pair.Item2);
+        return distance <= Math.Max(2, name.Length / 3) ? best : null;
+    }
+
+    /// <summary>Fewest insertions, deletions and changes of a letter that lead from one word to another.</summary>
+    static int Distance(string from, string to)
+    {
+        var row = Enumerable.Range(0, to.Length + 1).ToArray();
+        foreach (var letter in from)
+        {
+            var diagonal = row[0]++;
+            for (var i = 1; i <= to.Length; i++)
+                (diagonal, row[i]) = (row[i], Math.Min(Math.Min(row[i], row[i - 1]) + 1, diagonal + (letter == to[i - 1] ? 0 : 1)));
+        }
+        return row[^1];
+    }
+}

@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using Serving.Server.Http;
+
+namespace Serving.Server;
+
+/// <summary>Loads the model beside the running server, says whether requests can be served, and lets them end when the process must.</summary>
+sealed class EngineHost(ServerOptions options, Func<ServerOptions, ServedModel> load, IHostApplicationLifetime lifetime, ILogger<EngineHost> logger)
+    : IHostedService, IDisposable
+{
+    readonly TaskCompletionSource<ServedModel> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    readonly CancellationTokenSource _drained = new();
+
+    /// <summary>The model once it is there; fails where it cannot be served.</summary>
+    public Task<ServedModel> Loaded => _loaded.Task;
+
+    /// <summary>The model; a 503 while there is none, and when none is served any more.</summary>
+    public ServedModel Model =>
+        lifetime.ApplicationStopping.IsCancellationRequested ? throw ApiException.Draining()
+        : _loaded.Task.IsCompletedSuccessfully ? _loaded.Task.Result
+        : throw ApiException.Loading();
+
+    /// <summary>ready, loading, draining or stalled, as the readiness route says it.</summary>
+    public string State =>
+        lifetime.ApplicationStopping.IsCancellationRequested ? "draining"
+        : !_loaded.Task.IsCompletedSuccessfully ? "loading"
+        : "ready";
+
+    /// <summary>Cancelled with the client, or when the time to drain is over.</summary>
+    public CancellationTokenSource Leaving(CancellationToken client) => CancellationTokenSource.CreateLinkedTokenSource(client, _drained.Token);
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        lifetime.ApplicationStopping.Register(() =>
+        {
+            ServerLog.Draining(logger, options.DrainTime.TotalSeconds);
+            _drained.CancelAfter(options.DrainTime);
+        });
+        new Thread(Load) { IsBackground = true, Name = "model loading" }.Start();
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose()
+    {
+        if (_loaded.Task.IsCompletedSuccessfully)
+            _loaded.Task.Result.Dispose();
+        _drained.Dispose();
+    }
+
+    void Load()
+    {
+        var started = Stopwatch.GetTimestamp();
+        ServerLog.Loading(logger, options.Model);
+        try
+        {
+            var model = load(options);
+            ServerLog.Loaded(logger, options.Model, Stopwatch.GetElapsedTime(started).TotalSeconds, model.MaxLength);
+            _loaded.SetResult(model);
+        }
+        catch (Exception error)
+        {
+            ServerLog.LoadFailed(logger, options.Model, error.Message);
+            ServerLog.LoadFailedBecause(logger, error);
+            _loaded.SetException(error);
+            Environment.ExitCode = 1;
+            lifetime.StopApplication();
+        }
+    }
+}

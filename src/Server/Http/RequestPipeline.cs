@@ -1,0 +1,83 @@
+using System.Text.RegularExpressions;
+
+namespace Serving.Server.Http;
+
+/// <summary>What surrounds every request: its id, its key, its time, and an error envelope whatever goes wrong.</summary>
+sealed partial class RequestPipeline(RequestDelegate next, Authentication authentication, TimeProvider time, ILogger<RequestPipeline> logger)
+{
+    public async Task InvokeAsync(HttpContext http)
+    {
+        var started = time.GetTimestamp();
+        http.TraceIdentifier = RequestId(http.Request.Headers["X-Request-Id"].ToString());
+        http.Response.OnStarting(() =>
+        {
+            http.Response.Headers["x-request-id"] = http.TraceIdentifier;
+            http.Response.Headers["openai-processing-ms"] = ((long)time.GetElapsedTime(started).TotalMilliseconds).ToString();
+            return Task.CompletedTask;
+        });
+        try
+        {
+            authentication.Check(http);
+            await next(http);
+            RefuseUnrouted(http);
+        }
+        catch (Exception error) when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
+        {
+            await WriteAsync(http, ErrorOf(error, http));
+        }
+        catch (Exception error) when (http.RequestAborted.IsCancellationRequested)
+        {
+            ServerLog.ClientLeft(logger, http.TraceIdentifier, error.GetType().Name);
+        }
+    }
+
+    /// <summary>Writes an error as the envelope with its headers.</summary>
+    public static Task WriteAsync(HttpContext http, ApiError error)
+    {
+        var response = http.Response;
+        response.StatusCode = error.Status;
+        if (error.Status == StatusCodes.Status401Unauthorized)
+            response.Headers.WWWAuthenticate = "Bearer";
+        if (error.RetryAfter is { } seconds)
+        {
+            response.Headers.RetryAfter = seconds.ToString();
+            response.Headers["retry-after-ms"] = (seconds * 1000L).ToString();
+        }
+        if (error.Status == StatusCodes.Status500InternalServerError)
+            response.Headers["x-should-retry"] = "false";
+        return response.WriteAsJsonAsync(ErrorBody.Of(error), HttpJson.Default.ErrorBody, cancellationToken: http.RequestAborted);
+    }
+
+    ApiError ErrorOf(Exception error, HttpContext http)
+    {
+        switch (error)
+        {
+            case ApiException refusal:
+                return refusal.Error;
+            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
+                return ApiException.TooLarge(http.Features.GetRequiredFeature<Microsoft.AspNetCore.Http.Features.IHttpMaxRequestBodySizeFeature>()
+                    .MaxRequestBodySize ?? 0).Error;
+            case BadHttpRequestException bad:
+                return ApiException.Malformed(bad.Message).Error;
+            default:
+                ServerLog.RequestFailed(logger, error, http.TraceIdentifier);
+                return ApiException.Internal(http.TraceIdentifier).Error;
+        }
+    }
+
+    static void RefuseUnrouted(HttpContext http)
+    {
+        if (http.Response.HasStarted || http.GetEndpoint() is { } endpoint && endpoint.DisplayName != "405 HTTP Method Not Supported")
+            return;
+        var (method, path) = (http.Request.Method, http.Request.Path.ToString());
+        if (http.Response.StatusCode == StatusCodes.Status405MethodNotAllowed)
+            throw ApiException.WrongMethod(method, path);
+        if (http.Response.StatusCode == StatusCodes.Status404NotFound)
+            throw ApiException.UnknownUrl(method, RequestValue.Shortened(path));
+    }
+
+    static string RequestId(string given) => ClientId().IsMatch(given) ? given : $"req_{Guid.NewGuid():N}";
+
+    [GeneratedRegex(@"^[A-Za-z0-9._-]{1,128}\z")]
+    private static partial Regex ClientId();
+}

@@ -1,0 +1,114 @@
+using System.Globalization;
+using System.Text;
+
+namespace Serving.Server.Metrics;
+
+/// <summary>Prints families as Prometheus text 0.0.4 or OpenMetrics 1.0.0; names follow OpenTelemetry's rules for Prometheus.</summary>
+sealed class PrometheusText(bool openMetrics)
+{
+    readonly StringBuilder _text = new();
+
+    public static string Print(IEnumerable<MetricFamily> families, bool openMetrics)
+    {
+        var printer = new PrometheusText(openMetrics);
+        foreach (var family in families)
+        {
+            var name = NameOf(family);
+            printer.Family(name, family);
+            if (VllmNames.TryGetValue(name, out var alias))
+                printer.Family(alias, family);
+        }
+        return printer._text.Append(openMetrics ? "# EOF\n" : "").ToString();
+    }
+
+    /// <summary>Names that routers in use read, beside our own.</summary>
+    static readonly Dictionary<string, string> VllmNames = new()
+    {
+        ["serving_requests_running"] = "vllm:num_requests_running",
+        ["serving_requests_waiting"] = "vllm:num_requests_waiting",
+        ["serving_cache_usage_ratio"] = "vllm:kv_cache_usage_perc",
+    };
+
+    static string NameOf(MetricFamily family)
+    {
+        var name = new StringBuilder(family.Instrument.Name.Length + 8);
+        foreach (var c in family.Instrument.Name)
+            name.Append(char.IsAsciiLetterOrDigit(c) || c == '_' ? c : '_');
+        var unit = (family.Instrument.Unit, family.Kind) switch
+        {
+            ("s", _) => "_seconds",
+            ("ms", _) => "_milliseconds",
+            ("By", _) => "_bytes",
+            ("1", MetricKind.Gauge) => "_ratio",
+            _ => "",
+        };
+        return name.Append(unit).ToString();
+    }
+
+    void Family(string name, MetricFamily family)
+    {
+        var sample = family.Kind == MetricKind.Counter ? name + "_total" : name;
+        var described = openMetrics ? name : sample;
+        if (family.Instrument.Description is { Length: > 0 } help)
+            _text.Append("# HELP ").Append(described).Append(' ').Append(Escaped(help, quoted: openMetrics)).Append('\n');
+        _text.Append("# TYPE ").Append(described).Append(' ').Append(KindName(family.Kind)).Append('\n');
+        family.Visit(series =>
+        {
+            if (family.Kind == MetricKind.Histogram)
+                Histogram(name, family.Bounds, series);
+            else
+                Sample(sample, series, null, series.Value);
+        });
+    }
+
+    void Histogram(string name, double[] bounds, MetricSeries series)
+    {
+        var total = 0L;
+        for (var i = 0; i < bounds.Length; i++)
+            Sample(name + "_bucket", series, Number(bounds[i]), total += series.Counts[i]);
+        Sample(name + "_bucket", series, "+Inf", total += series.Counts[^1]);
+        Sample(name + "_sum", series, null, series.Value);
+        Sample(name + "_count", series, null, total);
+    }
+
+    void Sample(string name, MetricSeries series, string? bound, double value)
+    {
+        _text.Append(name);
+        var before = '{';
+        foreach (var (key, tag) in series.Tags)
+        {
+            Label(before, key.Replace('.', '_'), Convert.ToString(tag, CultureInfo.InvariantCulture) ?? "");
+            before = ',';
+        }
+        if (bound is not null)
+        {
+            Label(before, "le", bound);
+            before = ',';
+        }
+        _text.Append(before == ',' ? "} " : " ").Append(Number(value)).Append('\n');
+    }
+
+    void Label(char before, string key, string value) =>
+        _text.Append(before).Append(key).Append("=\"").Append(Escaped(value, quoted: true)).Append('"');
+
+    static string Escaped(string text, bool quoted)
+    {
+        text = text.Replace("\\", "\\\\").Replace("\n", "\\n");
+        return quoted ? text.Replace("\"", "\\\"") : text;
+    }
+
+    static string KindName(MetricKind kind) => kind switch
+    {
+        MetricKind.Counter => "counter",
+        MetricKind.Histogram => "histogram",
+        _ => "gauge",
+    };
+
+    static string Number(double value) => value switch
+    {
+        double.PositiveInfinity => "+Inf",
+        double.NegativeInfinity => "-Inf",
+        double.NaN => "NaN",
+        _ => value.ToString("R", CultureInfo.InvariantCulture),
+    };
+}

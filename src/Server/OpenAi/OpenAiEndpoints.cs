@@ -1,0 +1,91 @@
+using System.Text.Json.Serialization.Metadata;
+using Serving.Server.Http;
+
+namespace Serving.Server.OpenAi;
+
+/// <summary>The routes of the protocol: each binds, starts and returns.</summary>
+sealed class OpenAiEndpoints(ReplyServices services)
+{
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/v1/chat/completions", ChatAsync);
+        routes.MapPost("/v1/completions", CompleteAsync);
+        routes.MapGet("/v1/models", ModelsAsync);
+        routes.MapGet("/v1/models/{**id}", ModelAsync);
+        foreach (var prefix in (string[])["", "/v1"])
+        {
+            routes.MapPost(prefix + "/tokenize", TokenizeAsync);
+            routes.MapPost(prefix + "/detokenize", DetokenizeAsync);
+        }
+    }
+
+    async Task ChatAsync(HttpContext http)
+    {
+        var model = services.Host.Model;
+        var read = await RequestBody.ReadAsync(http);
+        var request = ChatRequest.Read(read, model, services.Options);
+        services.ReportUnread(read, http);
+        using var leaving = services.Host.Leaving(http.RequestAborted);
+        var salted = request.Generation with { CacheSalt = ReplyServices.SaltOf(http, request.Fields.CacheSalt) };
+        using var run = new TextRun(model, [salted], request.Fields, leaving.Token);
+        var reply = new ChatReply(ReplyHead.Of("chatcmpl-", request.Fields, request.Model, services), request,
+            new(model.Tokenizer, request.Fields.SpellsTokenIds));
+        if (request.Fields.Streams)
+            await new EventStream(http, services.Time).SendAsync(reply.ChunksAsync(run, http.RequestAborted), OpenAiJson.Plain.ChatChunk);
+        else
+            await WriteAsync(http, await reply.WholeAsync(run, http.RequestAborted), OpenAiJson.Plain.ChatCompletion);
+    }
+
+    async Task CompleteAsync(HttpContext http)
+    {
+        var model = services.Host.Model;
+        var read = await RequestBody.ReadAsync(http);
+        var request = CompletionRequest.Read(read, model, services.Options);
+        services.ReportUnread(read, http);
+        using var leaving = services.Host.Leaving(http.RequestAborted);
+        var salt = ReplyServices.SaltOf(http, request.Fields.CacheSalt);
+        using var run = new TextRun(model, [.. request.Generations.Select(g => g with { CacheSalt = salt })], request.Fields, leaving.Token);
+        var reply = new CompletionReply(ReplyHead.Of("cmpl-", request.Fields, request.Model, services), request, model);
+        if (request.Fields.Streams)
+            await new EventStream(http, services.Time).SendAsync(reply.ChunksAsync(run, http.RequestAborted), OpenAiJson.Plain.TextCompletion);
+        else
+            await WriteAsync(http, await reply.WholeAsync(run, http.RequestAborted), OpenAiJson.Plain.TextCompletion);
+    }
+
+    Task ModelsAsync(HttpContext http)
+    {
+        var model = services.Host.Model;
+        return WriteAsync(http, new([.. model.Ids.Select(id => Entry(model, id))]), OpenAiJson.Plain.ModelList);
+    }
+
+    Task ModelAsync(HttpContext http)
+    {
+        var model = services.Host.Model;
+        var id = Uri.UnescapeDataString(http.Request.RouteValues["id"] as string ?? "");
+        model.CheckName(id);
+        return WriteAsync(http, Entry(model, id), OpenAiJson.Plain.ModelEntry);
+    }
+
+    async Task TokenizeAsync(HttpContext http)
+    {
+        var model = services.Host.Model;
+        var read = await RequestBody.ReadAsync(http);
+        var reply = TokenizeRequest.Tokens(read, model, services.Options);
+        services.ReportUnread(read, http);
+        await WriteAsync(http, reply, OpenAiJson.Plain.TokenizeReply);
+    }
+
+    async Task DetokenizeAsync(HttpContext http)
+    {
+        var model = services.Host.Model;
+        var read = await RequestBody.ReadAsync(http);
+        var reply = TokenizeRequest.Text(read, model);
+        services.ReportUnread(read, http);
+        await WriteAsync(http, reply, OpenAiJson.Plain.DetokenizeReply);
+    }
+
+    static ModelEntry Entry(ServedModel model, string id) => new(id, model.Created, model.MaxLength);
+
+    static Task WriteAsync<T>(HttpContext http, T body, JsonTypeInfo<T> type) =>
+        http.Response.WriteAsJsonAsync(body, type, cancellationToken: http.RequestAborted);
+}

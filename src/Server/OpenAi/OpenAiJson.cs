@@ -1,0 +1,20 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Serving.Server.OpenAi;
+
+/// <summary>Serialisation of the OpenAI bodies: snake case, null members written unless they say otherwise, text left readable.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ChatCompletion))]
+[JsonSerializable(typeof(ChatChunk))]
+[JsonSerializable(typeof(TextCompletion))]
+[JsonSerializable(typeof(Usage))]
+[JsonSerializable(typeof(ModelList))]
+[JsonSerializable(typeof(TokenizeReply))]
+[JsonSerializable(typeof(DetokenizeReply))]
+sealed partial class OpenAiJson : JsonSerializerContext
+{
+    /// <summary>The context in use: replies are JSON bodies and never HTML, so only what JSON itself asks for is escaped.</summary>
+    public static OpenAiJson Plain { get; } = new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}

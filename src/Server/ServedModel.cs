@@ -1,0 +1,70 @@
+using System.Collections.Immutable;
+using Serving.Sampling;
+using Serving.Server.Http;
+using Serving.Text;
+using Serving.Text.Templates;
+
+namespace Serving.Server;
+
+/// <summary>A loaded model with all that requests need to know of it.</summary>
+sealed class ServedModel : IDisposable
+{
+    readonly Random _seeds = Random.Shared;
+
+    /// <summary>A model whose requests without a seed get one from <paramref name="seed"/>, or a random one.</summary>
+    public ServedModel(long? seed = null)
+    {
+        if (seed is { } given)
+            _seeds = new Random(HashCode.Combine(given));
+    }
+
+    public required LlmEngine Engine { get; init; }
+
+    /// <summary>Names that requests may use; the first is the model's own.</summary>
+    public required ImmutableArray<string> Ids { get; init; }
+
+    /// <summary>Null for a checkpoint without one: such a model takes and gives token ids alone.</summary>
+    public Tokenizer? Tokenizer { get; init; }
+
+    public ChatTemplate? Template { get; init; }
+
+    /// <summary>Tokens that end an answer.</summary>
+    public ImmutableArray<int> StopIds { get; init; } = [];
+
+    /// <summary>Sampling where a request says nothing.</summary>
+    public SamplingOptions Defaults { get; init; } = new();
+
+    /// <summary>Most tokens of a prompt and its answer.</summary>
+    public required int MaxLength { get; init; }
+
+    public required int VocabularySize { get; init; }
+
+    /// <summary>When the model was published, in Unix seconds; the same for every start of the server.</summary>
+    public long Created { get; init; }
+
+    /// <summary>Changes only with the program, the model and its numeric path.</summary>
+    public required string Fingerprint { get; init; }
+
+    /// <summary>Throws a 404 for a name that is not this model's.</summary>
+    public void CheckName(string name)
+    {
+        if (!Ids.Contains(name))
+            throw ApiException.UnknownModel(RequestValue.Shortened(name));
+    }
+
+    public long NextSeed()
+    {
+        lock (_seeds)
+            return _seeds.NextInt64();
+    }
+
+    /// <summary>A token id of this model's vocabulary, from a request.</summary>
+    public int TokenId(RequestValue value)
+    {
+        var id = value.AsInteger(long.MinValue, long.MaxValue);
+        return id >= 0 && id < VocabularySize ? (int)id : throw ApiException.Invalid(value.Path, "invalid_value",
+            $"'{value.Path}' is {id}; token ids lie between 0 and {VocabularySize - 1}.");
+    }
+
+    public void Dispose() => Engine.Dispose();
+}

@@ -1,0 +1,68 @@
+using System.Diagnostics.Metrics;
+using System.Net;
+using Serving.Server.Http;
+using Serving.Server.Metrics;
+using Serving.Server.OpenAi;
+
+namespace Serving.Server;
+
+/// <summary>Builds the host: one listener, one pipeline, the routes.</summary>
+static class ServerApp
+{
+    static readonly string[] Meters = ["Serving.Engine", ServerMetrics.MeterName, "Microsoft.AspNetCore.Hosting"];
+
+    /// <summary>A server that loads its model with <paramref name="load"/> once it listens.</summary>
+    public static WebApplication Build(ServerOptions options, Func<ServerOptions, ServedModel> load)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "serving" });
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = options.MaxRequestBytes;
+            kestrel.Listen(AddressOf(options.Host), options.Port);
+        });
+        builder.Logging.SetMinimumLevel(options.LogLevel).AddFilter("Microsoft", LogLevel.Warning)
+            .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical)
+            .AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat, console.UseUtcTimestamp) = (true, "HH:mm:ss ", true));
+        AddServices(builder.Services, options, load);
+        var app = builder.Build();
+        app.Use(next => ActivatorUtilities.CreateInstance<RequestPipeline>(app.Services, next).InvokeAsync);
+        Map(app);
+        return app;
+    }
+
+    static void AddServices(IServiceCollection services, ServerOptions options, Func<ServerOptions, ServedModel> load)
+    {
+        services.AddRoutingCore();
+        services.AddMetrics();
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(5));
+        services.AddSingleton(options);
+        services.AddSingleton(load);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(new Authentication(options.ApiKeys, options.GuardsMetrics));
+        services.AddSingleton<ServerMetrics>();
+        services.AddSingleton<EngineHost>();
+        services.AddHostedService(provider => provider.GetRequiredService<EngineHost>());
+        services.AddSingleton<ReplyServices>();
+        services.AddSingleton<OpenAiEndpoints>();
+        services.AddSingleton(provider =>
+        {
+            var factory = provider.GetRequiredService<IMeterFactory>();
+            return new MetricStore(meter => Meters.Contains(meter.Name) && (meter.Scope is null || ReferenceEquals(meter.Scope, factory)));
+        });
+    }
+
+    static void Map(WebApplication app)
+    {
+        HealthEndpoints.Map(app, app.Services.GetRequiredService<EngineHost>());
+        MetricsEndpoint.Map(app, app.Services.GetRequiredService<MetricStore>());
+        app.Services.GetRequiredService<OpenAiEndpoints>().Map(app);
+    }
+
+    static IPAddress AddressOf(string host) => host switch
+    {
+        "localhost" => IPAddress.Loopback,
+        "*" or "+" => IPAddress.IPv6Any,
+        _ => IPAddress.Parse(host),
+    };
+}

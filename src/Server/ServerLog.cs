@@ -1,0 +1,26 @@
+namespace Serving.Server;
+
+/// <summary>Every log message of the server, numbered.</summary>
+static partial class ServerLog
+{
+    [LoggerMessage(100, LogLevel.Information, "Loading {Model}.")]
+    public static partial void Loading(ILogger logger, string model);
+
+    [LoggerMessage(101, LogLevel.Information, "Loaded {Model} in {Seconds:F1} s; a context holds {Tokens} tokens.")]
+    public static partial void Loaded(ILogger logger, string model, double seconds, int tokens);
+
+    [LoggerMessage(102, LogLevel.Critical, "{Model} cannot be served: {Reason}")]
+    public static partial void LoadFailed(ILogger logger, string model, string reason);
+
+    [LoggerMessage(103, LogLevel.Debug, "The reason in full.")]
+    public static partial void LoadFailedBecause(ILogger logger, Exception error);
+
+    [LoggerMessage(104, LogLevel.Information, "Draining: running requests have {Seconds} s to end.")]
+    public static partial void Draining(ILogger logger, double seconds);
+
+    [LoggerMessage(110, LogLevel.Error, "Request {RequestId} failed.")]
+    public static partial void RequestFailed(ILogger logger, Exception error, string requestId);
+
+    [LoggerMessage(111, LogLevel.Debug, "The client of request {RequestId} left ({Error}).")]
+    public static partial void ClientLeft(ILogger logger, string requestId, string error);
+}

@@ -1,0 +1,77 @@
+using System.Collections.Immutable;
+
+namespace Serving.Server;
+
+/// <summary>Everything that can be set from outside, checked; <c>Commands/Settings.cs</c> has the names and the defaults.</summary>
+sealed record ServerOptions
+{
+    /// <summary>Folder or file of the checkpoint.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Names that requests may use for the model; the first is the one listed first.</summary>
+    public ImmutableArray<string> ServedNames { get; init; } = [];
+
+    public string Host { get; init; } = "127.0.0.1";
+
+    public int Port { get; init; } = 8080;
+
+    public EngineSettings Engine { get; init; } = new();
+
+    /// <summary>File of a chat template that replaces the checkpoint's own.</summary>
+    public string? ChatTemplate { get; init; }
+
+    /// <summary>Whether sampling defaults come from the checkpoint's generation configuration.</summary>
+    public bool UsesGenerationConfig { get; init; } = true;
+
+    /// <summary>Most alternatives a request may ask for.</summary>
+    public int MaxLogprobs { get; init; } = 20;
+
+    /// <summary>Most choices a request may ask for.</summary>
+    public int MaxChoices { get; init; } = 128;
+
+    /// <summary>Seeds the seeds of requests that bring none; null draws them at random.</summary>
+    public long? Seed { get; init; }
+
+    public ImmutableArray<string> ApiKeys { get; init; } = [];
+
+    public bool GuardsMetrics { get; init; }
+
+    /// <summary>Refuse unknown request fields instead of listing them in a header.</summary>
+    public bool StrictParameters { get; init; }
+
+    /// <summary>Shorten an answer that would not fit the context instead of refusing it.</summary>
+    public bool ClampMaxTokens { get; init; }
+
+    /// <summary>Let spellings of special tokens in message contents act as special tokens.</summary>
+    public bool ParseSpecialInContent { get; init; }
+
+    public long MaxRequestBytes { get; init; } = 32 << 20;
+
+    public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(30);
+
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+}
+
+/// <summary>What is handed on to the engine as it was asked for; null leaves a choice to the engine.</summary>
+sealed record EngineSettings
+{
+    public string Device { get; init; } = "auto";
+
+    public string Dtype { get; init; } = "auto";
+
+    public string CacheDtype { get; init; } = "auto";
+
+    public long? CacheBytes { get; init; }
+
+    public int? BlockSize { get; init; }
+
+    public int? MaxSequences { get; init; }
+
+    public int? TokensPerStep { get; init; }
+
+    public int? MaxLength { get; init; }
+
+    public bool PrefixCaching { get; init; } = true;
+
+    public int? Threads { get; init; }
+}
