@@ -4,8 +4,9 @@ using Serving.Server.Http;
 namespace Serving.Server;
 
 /// <summary>Loads the model beside the running server, says whether requests can be served, and lets them end when the process must.</summary>
-sealed class EngineHost(ServerOptions options, Func<ServerOptions, ServedModel> load, IHostApplicationLifetime lifetime, ILogger<EngineHost> logger)
-    : IHostedService, IDisposable
+sealed class EngineHost(
+    ServerOptions options, Func<ServedModel> load, StallWatch stalls, IHostApplicationLifetime lifetime, ILogger<EngineHost> logger)
+    : IHostedService, IAsyncDisposable
 {
     readonly TaskCompletionSource<ServedModel> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly CancellationTokenSource _drained = new();
@@ -19,11 +20,11 @@ sealed class EngineHost(ServerOptions options, Func<ServerOptions, ServedModel> 
         : _loaded.Task.IsCompletedSuccessfully ? _loaded.Task.Result
         : throw ApiException.Loading();
 
-    /// <summary>ready, loading, draining or stalled, as the readiness route says it.</summary>
+    /// <summary>ready, loading, draining, stalled or failed, as the readiness route says it.</summary>
     public string State =>
         lifetime.ApplicationStopping.IsCancellationRequested ? "draining"
         : !_loaded.Task.IsCompletedSuccessfully ? "loading"
-        : "ready";
+        : StateOf(_loaded.Task.Result);
 
     /// <summary>Cancelled with the client, or when the time to drain is over.</summary>
     public CancellationTokenSource Leaving(CancellationToken client) => CancellationTokenSource.CreateLinkedTokenSource(client, _drained.Token);
@@ -41,11 +42,19 @@ sealed class EngineHost(ServerOptions options, Func<ServerOptions, ServedModel> 
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
         if (_loaded.Task.IsCompletedSuccessfully)
-            _loaded.Task.Result.Dispose();
+            await _loaded.Task.Result.DisposeAsync();
         _drained.Dispose();
+    }
+
+    string StateOf(ServedModel model)
+    {
+        var figures = model.Engine.Figures;
+        return model.Engine.Ended.IsCompleted ? "failed"
+            : stalls.IsStalled(figures.Steps, figures.Running + figures.Waiting > 0) ? "stalled"
+            : "ready";
     }
 
     void Load()
@@ -54,7 +63,7 @@ sealed class EngineHost(ServerOptions options, Func<ServerOptions, ServedModel> 
         ServerLog.Loading(logger, options.Model);
         try
         {
-            var model = load(options);
+            var model = load();
             ServerLog.Loaded(logger, options.Model, Stopwatch.GetElapsedTime(started).TotalSeconds, model.MaxLength);
             _loaded.SetResult(model);
         }

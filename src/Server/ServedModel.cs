@@ -7,7 +7,7 @@ using Serving.Text.Templates;
 namespace Serving.Server;
 
 /// <summary>A loaded model with all that requests need to know of it.</summary>
-sealed class ServedModel : IDisposable
+sealed class ServedModel : IAsyncDisposable
 {
     readonly Random _seeds = Random.Shared;
 
@@ -35,9 +35,9 @@ sealed class ServedModel : IDisposable
     public SamplingOptions Defaults { get; init; } = new();
 
     /// <summary>Most tokens of a prompt and its answer.</summary>
-    public required int MaxLength { get; init; }
+    public int MaxLength => Engine.MaxLength;
 
-    public required int VocabularySize { get; init; }
+    public int VocabularySize => Engine.VocabularySize;
 
     /// <summary>When the model was published, in Unix seconds; the same for every start of the server.</summary>
     public long Created { get; init; }
@@ -66,5 +66,5 @@ sealed class ServedModel : IDisposable
             $"'{value.Path}' is {id}; token ids lie between 0 and {VocabularySize - 1}.");
     }
 
-    public void Dispose() => Engine.Dispose();
+    public ValueTask DisposeAsync() => Engine.DisposeAsync();
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Net;
+using Serving.Diagnostics;
 using Serving.Server.Http;
 using Serving.Server.Metrics;
 using Serving.Server.OpenAi;
@@ -12,7 +13,7 @@ static class ServerApp
     static readonly string[] Meters = ["Serving.Engine", ServerMetrics.MeterName, "Microsoft.AspNetCore.Hosting"];
 
     /// <summary>A server that loads its model with <paramref name="load"/> once it listens.</summary>
-    public static WebApplication Build(ServerOptions options, Func<ServerOptions, ServedModel> load)
+    public static WebApplication Build(ServerOptions options, Func<ServerOptions, EngineDiagnostics, ServedModel> load)
     {
         var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "serving" });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -31,13 +32,18 @@ static class ServerApp
         return app;
     }
 
-    static void AddServices(IServiceCollection services, ServerOptions options, Func<ServerOptions, ServedModel> load)
+    static void AddServices(IServiceCollection services, ServerOptions options, Func<ServerOptions, EngineDiagnostics, ServedModel> load)
     {
         services.AddRoutingCore();
         services.AddMetrics();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(5));
         services.AddSingleton(options);
-        services.AddSingleton(load);
+        services.AddSingleton<Func<ServedModel>>(provider => () => load(options, new()
+        {
+            Logger = provider.GetRequiredService<ILoggerFactory>().CreateLogger("Serving.Engine"),
+            Meters = provider.GetRequiredService<IMeterFactory>(),
+        }));
+        services.AddSingleton(new StallWatch(options.StallTime, TimeProvider.System));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(new Authentication(options.ApiKeys, options.GuardsMetrics));
         services.AddSingleton<ServerMetrics>();

@@ -49,6 +49,9 @@ sealed record ServerOptions
 
     public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a step may take, while work waits, before the server calls itself stalled.</summary>
+    public TimeSpan StallTime { get; init; } = TimeSpan.FromSeconds(60);
+
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 }
 

@@ -59,6 +59,7 @@ static class ServeCommand
         ParseSpecialInContent = read.Switch(Settings.ParseSpecialInContent),
         MaxRequestBytes = read.Bytes(Settings.MaxRequestBytes)!.Value,
         DrainTime = TimeSpan.FromSeconds(read.Integer(Settings.DrainSeconds, 0, 3600)!.Value),
+        StallTime = TimeSpan.FromSeconds(read.Integer(Settings.StallSeconds, 1, 86_400)!.Value),
         LogLevel = LevelOf(read.OneOf(Settings.LogLevel, "trace", "debug", "info", "warning", "error", "critical")),
     };
 

@@ -37,6 +37,7 @@ static class SettingOptions
         Description = $"{setting.Help}{(setting.Default is { } value ? $" [default: {value}]" : "")} [{setting.Variable}]",
         Hidden = hidden,
         HelpName = setting.IsSwitch ? "true|false" : setting.IsList ? "values" : "value",
+        CustomParser = result => [.. result.Tokens.Select(token => token.Value)],
         AllowMultipleArgumentsPerToken = setting.IsList,
         Arity = hidden ? ArgumentArity.Zero : setting.IsSwitch ? ArgumentArity.ZeroOrOne : setting.IsList ? ArgumentArity.OneOrMore : ArgumentArity.ExactlyOne,
     };

@@ -31,13 +31,14 @@ static class Settings
         new("parse-special-in-content", "false", "Let special tokens spelled in messages act as such.") { IsSwitch = true };
     public static readonly Setting MaxRequestBytes = new("max-request-bytes", "32MiB", "Largest request body.");
     public static readonly Setting DrainSeconds = new("drain-seconds", "30", "How long running requests may go on after a request to stop.");
+    public static readonly Setting StallSeconds = new("stall-seconds", "60", "How long a step may take before the server says it is not ready.");
     public static readonly Setting LogLevel = new("log-level", "info", "trace, debug, info, warning, error or critical.");
 
     public static readonly Setting[] All =
     [
         Config, Model, ServedModelName, Host, Port, Device, Dtype, KvCacheDtype, KvCacheMemoryBytes, BlockSize, MaxNumSeqs, MaxNumBatchedTokens,
         MaxModelLen, EnablePrefixCaching, ChatTemplate, GenerationConfig, MaxLogprobs, MaxChoices, Threads, Seed, ApiKey, GuardMetrics,
-        StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes, DrainSeconds, LogLevel,
+        StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes, DrainSeconds, StallSeconds, LogLevel,
     ];
 
     /// <summary>vLLM's flags for what this server does not do, with the one value that asks for nothing.</summary>

@@ -5,7 +5,7 @@ namespace Serving.Server.Http;
 /// <summary>The body of every error.</summary>
 sealed record ErrorBody(ErrorDetail Error)
 {
-    public static ErrorBody Of(ApiError error) => new(new(error.Message, error.Type, error.Param, error.Code));
+    public static ErrorBody Of(ApiError error) => new(new ErrorDetail(error.Message, error.Type, error.Param, error.Code));
 }
 
 /// <summary>The members of an error; all four are always written.</summary>

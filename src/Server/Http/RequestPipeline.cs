@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace Serving.Server.Http;
 
 /// <summary>What surrounds every request: its id, its key, its time, and an error envelope whatever goes wrong.</summary>
-sealed partial class RequestPipeline(RequestDelegate next, Authentication authentication, TimeProvider time, ILogger<RequestPipeline> logger)
+sealed partial class RequestPipeline(RequestDelegate next, Authentication authentication, ServerOptions options, TimeProvider time, ILogger<RequestPipeline> logger)
 {
     public async Task InvokeAsync(HttpContext http)
     {
@@ -55,8 +55,7 @@ sealed partial class RequestPipeline(RequestDelegate next, Authentication authen
             case ApiException refusal:
                 return refusal.Error;
             case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
-                return ApiException.TooLarge(http.Features.GetRequiredFeature<Microsoft.AspNetCore.Http.Features.IHttpMaxRequestBodySizeFeature>()
-                    .MaxRequestBodySize ?? 0).Error;
+                return ApiException.TooLarge(options.MaxRequestBytes).Error;
             case BadHttpRequestException bad:
                 return ApiException.Malformed(bad.Message).Error;
             default:

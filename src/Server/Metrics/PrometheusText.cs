@@ -24,9 +24,16 @@ sealed class PrometheusText(bool openMetrics)
     /// <summary>Names that routers in use read, beside our own.</summary>
     static readonly Dictionary<string, string> VllmNames = new()
     {
-        ["serving_requests_running"] = "vllm:num_requests_running",
-        ["serving_requests_waiting"] = "vllm:num_requests_waiting",
+        ["serving_sequences_running"] = "vllm:num_requests_running",
+        ["serving_sequences_waiting"] = "vllm:num_requests_waiting",
         ["serving_cache_usage_ratio"] = "vllm:kv_cache_usage_perc",
+        ["serving_prefix_lookup_tokens"] = "vllm:prefix_cache_queries",
+        ["serving_prefix_hit_tokens"] = "vllm:prefix_cache_hits",
+        ["serving_tokens_generated"] = "vllm:generation_tokens",
+        ["serving_preemptions"] = "vllm:num_preemptions",
+        ["gen_ai_server_time_to_first_token_seconds"] = "vllm:time_to_first_token_seconds",
+        ["gen_ai_server_time_per_output_token_seconds"] = "vllm:time_per_output_token_seconds",
+        ["gen_ai_server_request_duration_seconds"] = "vllm:e2e_request_latency_seconds",
     };
 
     static string NameOf(MetricFamily family)

@@ -6,9 +6,9 @@ namespace Serving.Server.OpenAi;
 /// <summary>The reply of POST /v1/chat/completions.</summary>
 sealed record ChatCompletion(string Id, long Created, string Model, IReadOnlyList<ChatChoice> Choices, Usage Usage, string SystemFingerprint)
 {
-    public string Object => "chat.completion";
+    public string Object { get; } = "chat.completion";
 
-    public string ServiceTier => "default";
+    public string ServiceTier { get; } = "default";
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<Dictionary<string, PromptLogprob>?>? PromptLogprobs { get; init; }
@@ -27,15 +27,15 @@ sealed record ChatChoice(int Index, ChatMessage Message, ChatLogprobs? Logprobs,
 /// <summary>What the model said.</summary>
 sealed record ChatMessage(string Content)
 {
-    public string Role => "assistant";
+    public string Role { get; } = "assistant";
 
-    public string? Refusal => null;
+    public string? Refusal { get; }
 }
 
 /// <summary>Log-probabilities of the tokens of a choice, or of a chunk.</summary>
 sealed record ChatLogprobs(IReadOnlyList<ChatTokenLogprob> Content)
 {
-    public IReadOnlyList<ChatTokenLogprob>? Refusal => null;
+    public IReadOnlyList<ChatTokenLogprob>? Refusal { get; }
 }
 
 /// <summary>A token that may have been chosen: its text, as bytes too where it is part of a character.</summary>
@@ -48,7 +48,7 @@ sealed record ChatTokenLogprob(string Token, double Logprob, int[]? Bytes, IRead
 /// <summary>A piece of a streamed chat completion.</summary>
 sealed record ChatChunk(string Id, long Created, string Model, IReadOnlyList<ChatChunkChoice> Choices, string SystemFingerprint)
 {
-    public string Object => "chat.completion.chunk";
+    public string Object { get; } = "chat.completion.chunk";
 
     /// <summary>Absent unless the client asked for usage; then null in all but the last chunk.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

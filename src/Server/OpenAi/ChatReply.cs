@@ -25,21 +25,21 @@ sealed class ChatReply(ReplyHead head, ChatRequest request, TokenSpelling spelli
             if (delta.Begins is not null)
                 yield return Chunk(new(delta.Index, ChatDelta.First, null, null)) with { PromptTokenIds = PromptIds };
             if (delta.Piece.Text.Length > 0 || (delta.Piece.Tokens.Length > 0 && (request.Logprobs || request.Fields.ReturnsTokenIds)))
-                yield return Chunk(new(delta.Index, new() { Content = delta.Piece.Text }, Logprobs(delta.Piece.Tokens), null)
-                {
-                    TokenIds = Ids(delta.Piece.Tokens),
-                });
+                yield return Chunk(Middle(delta));
             if (delta.FinishReason is { } reason)
                 yield return Chunk(new(delta.Index, new(), null, reason));
         }
         if (request.Fields.IncludesUsage)
-            yield return Chunk() with { Usage = ReplyHead.UsageOf(request.Fields, run.Usage) };
+            yield return Chunk(null) with { Usage = ReplyHead.UsageOf(request.Fields, run.Usage) };
     }
 
     IReadOnlyList<int>? PromptIds => request.Fields.ReturnsTokenIds ? request.Generation.Prompt : null;
 
-    ChatChunk Chunk(params IReadOnlyList<ChatChunkChoice> choices) =>
-        new(head.Id, head.Created, head.Model, choices, head.Fingerprint) { Usage = ReplyHead.UsageOf(request.Fields, null) };
+    ChatChunk Chunk(ChatChunkChoice? choice) =>
+        new(head.Id, head.Created, head.Model, choice is null ? [] : [choice], head.Fingerprint) { Usage = ReplyHead.UsageOf(request.Fields, null) };
+
+    ChatChunkChoice Middle(TextDelta delta) =>
+        new(delta.Index, new() { Content = delta.Piece.Text }, Logprobs(delta.Piece.Tokens), null) { TokenIds = Ids(delta.Piece.Tokens) };
 
     ChatChoice Choice(TextAnswer answer, int index) =>
         new(index, new(answer.Text), Logprobs(answer.Tokens), answer.FinishReason) { TokenIds = Ids(answer.Tokens) };

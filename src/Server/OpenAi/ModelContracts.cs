@@ -5,15 +5,15 @@ namespace Serving.Server.OpenAi;
 /// <summary>The reply of GET /v1/models.</summary>
 sealed record ModelList(IReadOnlyList<ModelEntry> Data)
 {
-    public string Object => "list";
+    public string Object { get; } = "list";
 }
 
 /// <summary>One name under which the model is served.</summary>
 sealed record ModelEntry(string Id, long Created, int MaxModelLen)
 {
-    public string Object => "model";
+    public string Object { get; } = "model";
 
-    public string OwnedBy => "serving";
+    public string OwnedBy { get; } = "serving";
 }
 
 /// <summary>The reply of POST /tokenize.</summary>

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 namespace Serving.Server.OpenAi;
 
 /// <summary>Serialisation of the OpenAI bodies: snake case, null members written unless they say otherwise, text left readable.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ChatCompletion))]
 [JsonSerializable(typeof(ChatChunk))]
 [JsonSerializable(typeof(TextCompletion))]
@@ -16,5 +16,9 @@ namespace Serving.Server.OpenAi;
 sealed partial class OpenAiJson : JsonSerializerContext
 {
     /// <summary>The context in use: replies are JSON bodies and never HTML, so only what JSON itself asks for is escaped.</summary>
-    public static OpenAiJson Plain { get; } = new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static OpenAiJson Plain { get; } = new(new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
 }

@@ -6,7 +6,7 @@ namespace Serving.Server.OpenAi;
 /// <summary>The reply of POST /v1/completions, whole or a piece of a stream: both have one form.</summary>
 sealed record TextCompletion(string Id, long Created, string Model, IReadOnlyList<TextChoice> Choices, string SystemFingerprint)
 {
-    public string Object => "text_completion";
+    public string Object { get; } = "text_completion";
 
     /// <summary>Absent in streams unless the client asked for it; then null in all but the last chunk.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

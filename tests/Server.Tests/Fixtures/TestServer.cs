@@ -1,0 +1,126 @@
+using System.Collections.Immutable;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Serving.Attention;
+using Serving.Cache;
+using Serving.Devices;
+using Serving.Diagnostics;
+using Serving.Sampling;
+using Serving.Server;
+
+namespace Serving.Tests;
+
+/// <summary>The real server on a loopback port, with a real engine over a scripted model.</summary>
+sealed class TestServer : IAsyncDisposable
+{
+    public const string ModelId = "org/tiny";
+
+    readonly WebApplication _app;
+
+    TestServer(WebApplication app, ScriptedDecoder decoder)
+    {
+        (_app, Decoder) = (app, decoder);
+        Client = new() { BaseAddress = new(app.Urls.First()), Timeout = TimeSpan.FromSeconds(10) };
+    }
+
+    public ScriptedDecoder Decoder { get; }
+
+    public HttpClient Client { get; }
+
+    public EngineHost Host => _app.Services.GetRequiredService<EngineHost>();
+
+    public LlmEngine Engine => Host.Loaded.Result.Engine;
+
+    public IServiceProvider Services => _app.Services;
+
+    public static Task<TestServer> StartAsync(Func<ServerOptions, ServerOptions>? change = null) => StartAsync(change, _ => { });
+
+    /// <summary>A server whose model load waits for <paramref name="beforeLoad"/>.</summary>
+    public static async Task<TestServer> StartAsync(Func<ServerOptions, ServerOptions>? change, Action<ScriptedDecoder> beforeLoad, bool waits = true)
+    {
+        var options = new ServerOptions { Model = "tiny", Port = 0, LogLevel = LogLevel.None, Engine = new() { MaxLength = 512 } };
+        options = change?.Invoke(options) ?? options;
+        var decoder = new ScriptedDecoder();
+        var app = ServerApp.Build(options, (o, diagnostics) =>
+        {
+            beforeLoad(decoder);
+            return Model(o, diagnostics, decoder);
+        });
+        await app.StartAsync();
+        var server = new TestServer(app, decoder);
+        if (waits)
+            await server.Host.Loaded;
+        return server;
+    }
+
+    public Task<HttpResponseMessage> GetAsync(string path) => Client.GetAsync(new Uri(path, UriKind.Relative));
+
+    public Task<HttpResponseMessage> PostAsync(string path, string json) =>
+        Client.PostAsync(path, new StringContent(json, Encoding.UTF8, "application/json"));
+
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request) => Client.SendAsync(request);
+
+    public async Task<JsonElement> JsonAsync(string path, string json)
+    {
+        using var reply = await PostAsync(path, json);
+        var body = await reply.Content.ReadAsStringAsync();
+        Assert.True(reply.IsSuccessStatusCode, body);
+        return JsonDocument.Parse(body).RootElement;
+    }
+
+    /// <summary>The events of a stream, without the closing mark, which must be there.</summary>
+    public async Task<List<JsonElement>> EventsAsync(string path, string json)
+    {
+        using var reply = await PostAsync(path, json);
+        var body = await reply.Content.ReadAsStringAsync();
+        Assert.True(reply.IsSuccessStatusCode, body);
+        Assert.Equal("text/event-stream; charset=utf-8", reply.Content.Headers.ContentType!.ToString());
+        var frames = body.Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal("data: [DONE]", frames[^1]);
+        Assert.All(frames, frame => Assert.StartsWith("data: ", frame));
+        return [.. frames[..^1].Select(frame => JsonDocument.Parse(frame["data: ".Length..]).RootElement)];
+    }
+
+    /// <summary>Waits until nothing runs or waits in the engine and no memory of it is held.</summary>
+    public async Task IdleAsync()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (Engine.Figures is var figures && figures.Running + figures.Waiting + figures.PagesHeld > 0)
+            await Task.Delay(5, patience.Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Decoder.Gate.Set();
+        Client.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+    }
+
+    static ServedModel Model(ServerOptions options, EngineDiagnostics diagnostics, ScriptedDecoder decoder)
+    {
+        var engine = new EngineOptions { MaxSequences = 8, TokensPerStep = 64, PageTokens = 16, MaxModelLength = options.Engine.MaxLength };
+        var layout = new CacheLayout([Plan], engine.PageTokens, engine.CacheType);
+        return new(options.Seed)
+        {
+            Engine = new(decoder, layout, [4096], engine, diagnostics),
+            Ids = options.ServedNames.IsEmpty ? [ModelId, "tiny"] : options.ServedNames,
+            Tokenizer = TinyText.Tokenizer,
+            Template = TinyText.Template,
+            StopIds = [TinyText.EndOfTurn],
+            Defaults = new SamplingOptions { Temperature = 0 },
+            Created = 1_700_000_000,
+            Fingerprint = "fp_test",
+        };
+    }
+
+    static AttentionPlan Plan { get; } = new()
+    {
+        Streams = [new("key", Projection.Of(), 4)],
+        Branch = new(1, Projection.Of(), "key") { Scale = 1, Output = Projection.Of() },
+    };
+}
