@@ -15,16 +15,16 @@ readonly record struct TextPiece(string Text, ImmutableArray<TokenText> Tokens);
 sealed class ChoiceText(GenerationFields fields, Tokenizer? tokenizer, ReadOnlySpan<int> prompt)
 {
     readonly TextStream? _stream = tokenizer is null ? null : new(tokenizer, prompt, fields.SkipsSpecial);
-    readonly StopScan _stops = new(fields.Stops, fields.IncludesStop);
+    readonly StopStrings _stops = new(fields.Stops, fields.IncludesStop);
     readonly Queue<TokenText> _held = [];
     int _decoded;
-    int _sent;
+    int _released;
 
     /// <summary>Tokens generated so far.</summary>
     public int Count { get; private set; }
 
     /// <summary>Whether a stop string was found: what follows does not belong to the answer.</summary>
-    public bool IsStopped => _stops.Found;
+    public bool IsStopped => _stops.Stop is not null;
 
     public TextPiece Push(SampledToken token)
     {
@@ -32,25 +32,20 @@ sealed class ChoiceText(GenerationFields fields, Tokenizer? tokenizer, ReadOnlyS
         _held.Enqueue(new(token, _decoded));
         var text = _stream?.Push(token.Id) ?? "";
         _decoded += text.Length;
-        return Release(Count <= fields.Sampling.MinTokens ? _stops.Pass(text) : _stops.Push(text), last: IsStopped);
+        return Count <= fields.Sampling.MinTokens ? new(text, [_held.Dequeue()]) : Released(_stops.Push(text));
     }
 
     /// <summary>What was held back, when the answer ends otherwise than by a stop string.</summary>
-    public TextPiece Flush()
-    {
-        if (IsStopped)
-            return new("", []);
-        var text = _stream?.Flush() ?? "";
-        _decoded += text.Length;
-        return Release(_stops.Push(text) + _stops.Flush(), last: true);
-    }
+    public TextPiece Flush() => Released(_stops.Flush(IsStopped ? "" : _stream?.Flush() ?? ""));
 
-    TextPiece Release(string text, bool last)
+    TextPiece Released(StopStep step)
     {
-        _sent += text.Length;
         var tokens = ImmutableArray.CreateBuilder<TokenText>();
-        while (_held.TryPeek(out var token) && (token.Offset < _sent || (_sent == _decoded && !_stops.Found)))
+        while (_held.Count > 0 && _released < step.Tokens)
+        {
             tokens.Add(_held.Dequeue());
-        return new(text, tokens.DrainToImmutable());
+            _released++;
+        }
+        return new(step.Text, tokens.DrainToImmutable());
     }
 }

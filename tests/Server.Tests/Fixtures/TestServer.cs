@@ -66,7 +66,7 @@ sealed class TestServer : IAsyncDisposable
 
     public async Task<JsonElement> JsonAsync(string path, string json)
     {
-        using var reply = await PostAsync(path, json);
+        using var reply = await AnsweredAsync(PostAsync(path, json));
         var body = await reply.Content.ReadAsStringAsync();
         Assert.True(reply.IsSuccessStatusCode, body);
         return JsonDocument.Parse(body).RootElement;
@@ -83,6 +83,19 @@ sealed class TestServer : IAsyncDisposable
         Assert.Equal("data: [DONE]", frames[^1]);
         Assert.All(frames, frame => Assert.StartsWith("data: ", frame));
         return [.. frames[..^1].Select(frame => JsonDocument.Parse(frame["data: ".Length..]).RootElement)];
+    }
+
+    /// <summary>A reply, or a failure that says what the engine is about.</summary>
+    async Task<HttpResponseMessage> AnsweredAsync(Task<HttpResponseMessage> reply)
+    {
+        try
+        {
+            return await reply;
+        }
+        catch (TaskCanceledException)
+        {
+            throw new TimeoutException($"No answer came: {Engine.Figures}");
+        }
     }
 
     /// <summary>Waits until nothing runs or waits in the engine and no memory of it is held.</summary>
