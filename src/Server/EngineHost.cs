@@ -11,6 +11,8 @@ sealed class EngineHost(
     readonly TaskCompletionSource<ServedModel> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly CancellationTokenSource _drained = new();
 
+    bool _disposed;
+
     /// <summary>The model once it is there; fails where it cannot be served.</summary>
     public Task<ServedModel> Loaded => _loaded.Task;
 
@@ -44,6 +46,8 @@ sealed class EngineHost(
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, true))
+            return;
         if (_loaded.Task.IsCompletedSuccessfully)
             await _loaded.Task.Result.DisposeAsync();
         _drained.Dispose();

@@ -20,6 +20,9 @@ sealed class ServedModel : IAsyncDisposable
 
     public required LlmEngine Engine { get; init; }
 
+    /// <summary>What must be given back with the engine; the engine alone when null.</summary>
+    public IAsyncDisposable? Owner { get; init; }
+
     /// <summary>Names that requests may use; the first is the model's own.</summary>
     public required ImmutableArray<string> Ids { get; init; }
 
@@ -66,5 +69,5 @@ sealed class ServedModel : IAsyncDisposable
             $"'{value.Path}' is {id}; token ids lie between 0 and {VocabularySize - 1}.");
     }
 
-    public ValueTask DisposeAsync() => Engine.DisposeAsync();
+    public ValueTask DisposeAsync() => (Owner ?? Engine).DisposeAsync();
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Serving.Model;
 
 namespace Serving.Server.Commands;
 
@@ -12,12 +13,16 @@ static class CommandLine
         try
         {
             var root = Root();
+            if (args is [[not '-', ..] command, ..] && root.Subcommands.All(c => c.Name != command))
+                throw new SettingException($"There is no command '{command}'." + (Settings.Nearest(command, root.Subcommands.Select(c => c.Name)) is { } near
+                    ? $" Did you mean '{near}'?"
+                    : " 'serving --help' lists them."));
             var parsed = root.Parse(Known(args, root), new() { ResponseFileTokenReplacer = null });
             if (parsed.Errors is [var first, ..])
                 throw new SettingException(first.Message);
             return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false });
         }
-        catch (SettingException error)
+        catch (Exception error) when (error is SettingException or CheckpointException or IOException or ArgumentException)
         {
             await Console.Error.WriteLineAsync($"serving: {error.Message}");
             return Misused;

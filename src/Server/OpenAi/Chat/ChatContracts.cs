@@ -27,6 +27,7 @@ sealed record ChatChoice(int Index, ChatMessage Message, ChatLogprobs? Logprobs,
 /// <summary>What the model said.</summary>
 sealed record ChatMessage(string Content)
 {
+    [JsonPropertyOrder(-1)]
     public string Role { get; } = "assistant";
 
     public string? Refusal { get; }

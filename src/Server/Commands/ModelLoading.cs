@@ -1,0 +1,139 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using Serving.Devices;
+using Serving.Devices.Reference;
+using Serving.Diagnostics;
+using Serving.Model;
+using Serving.Sampling;
+using Serving.Text;
+using Serving.Text.Templates;
+
+namespace Serving.Server.Commands;
+
+/// <summary>From a checkpoint's path and the options to a model that can be served.</summary>
+static partial class ModelLoading
+{
+    const string Embedded = "models/smollm2-135m-instruct-mfa";
+
+    /// <summary>The folder of the model that comes with the program: beside it, or in the repository it was built in.</summary>
+    public static string? DefaultModel()
+    {
+        foreach (var start in (string[])[AppContext.BaseDirectory, Directory.GetCurrentDirectory()])
+        {
+            for (var folder = new DirectoryInfo(start); folder is not null; folder = folder.Parent)
+            {
+                if (Path.Combine(folder.FullName, Embedded) is var found && Directory.Exists(found))
+                    return found;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>Loads what the options name; what is wrong with it is an exception whose message is for people.</summary>
+    public static ServedModel Load(ServerOptions options, EngineDiagnostics diagnostics)
+    {
+        var checkpoint = Checkpoint.Open(options.Model);
+        IDevice? device = null;
+        try
+        {
+            var tokenizer = CheckpointTokenizer.Load(checkpoint);
+            var template = TemplateOf(checkpoint, options.ChatTemplate);
+            device = DeviceOf(options.Engine);
+            var loaded = new LoadedModel(checkpoint, device, EngineOptionsOf(options.Engine), diagnostics);
+            return new(options.Seed)
+            {
+                Engine = loaded.Engine,
+                Owner = loaded,
+                Ids = options.ServedNames.IsEmpty ? [NameOf(options.Model)] : options.ServedNames,
+                Tokenizer = tokenizer,
+                Template = template,
+                StopIds = StopIds(checkpoint.Text, tokenizer),
+                Defaults = options.UsesGenerationConfig ? DefaultsOf(checkpoint.Text.Generation) : new(),
+                Created = new DateTimeOffset(File.GetLastWriteTimeUtc(options.Model)).ToUnixTimeSeconds(),
+                Fingerprint = FingerprintOf(checkpoint, options.Engine),
+            };
+        }
+        catch
+        {
+            device?.Dispose();
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    static IDevice DeviceOf(EngineSettings settings) => settings.Device switch
+    {
+        "auto" or "cpu" => new CpuDevice(settings.Threads ?? 0),
+        "reference" => new ReferenceDevice(),
+        var other => throw new SettingException($"--device {other} is not served by this build; use cpu."),
+    };
+
+    static EngineOptions EngineOptionsOf(EngineSettings settings)
+    {
+        var defaults = new EngineOptions();
+        var sequences = settings.MaxSequences ?? Math.Min(defaults.MaxSequences, settings.TokensPerStep ?? int.MaxValue);
+        return defaults with
+        {
+            MaxSequences = sequences,
+            TokensPerStep = settings.TokensPerStep ?? Math.Max(defaults.TokensPerStep, sequences),
+            PageTokens = settings.BlockSize ?? defaults.PageTokens,
+            CacheType = settings.CacheDtype == "float32" ? CacheType.Float32 : CacheType.BFloat16,
+            RoundWeights = settings.Dtype == "bfloat16",
+            CacheBytes = settings.CacheBytes,
+            MaxModelLength = settings.MaxLength,
+            EnablePrefixCaching = settings.PrefixCaching,
+        };
+    }
+
+    static ChatTemplate? TemplateOf(Checkpoint checkpoint, string? path)
+    {
+        try
+        {
+            return path is not null ? ChatTemplate.Parse(File.ReadAllText(path))
+                : checkpoint.Text.ChatTemplates.TryGetValue(TextSources.DefaultTemplate, out var source) ? ChatTemplate.Parse(source)
+                : null;
+        }
+        catch (TemplateException error)
+        {
+            throw new CheckpointException($"The chat template {path ?? "of " + checkpoint.Path} cannot be read: {error.Message} Name another with --chat-template.", error);
+        }
+        catch (IOException error)
+        {
+            throw new CheckpointException($"The chat template cannot be read: {error.Message}", error);
+        }
+    }
+
+    static ImmutableArray<int> StopIds(TextSources text, Tokenizer? tokenizer)
+    {
+        int?[] named = tokenizer is null ? [] :
+            [tokenizer.EndOfText, tokenizer.EndOfTurn, tokenizer.EndOfMessage, .. text.StopTokens.Select(tokenizer.IdOf)];
+        return [.. text.StopIds.Concat(named.OfType<int>()).Distinct()];
+    }
+
+    static SamplingOptions DefaultsOf(GenerationDefaults given) => new()
+    {
+        Temperature = given.DoSample == false ? 0 : given.Temperature ?? 1,
+        TopP = given.TopP ?? 1,
+        TopK = given.TopK ?? 0,
+        MinP = given.MinP ?? 0,
+        RepetitionPenalty = given.RepetitionPenalty ?? 1,
+    };
+
+    static string FingerprintOf(Checkpoint checkpoint, EngineSettings settings)
+    {
+        var path = $"{ServerVersion.Text}|{checkpoint.Name}|{checkpoint.ByteLength}|{settings.Device}|{settings.Dtype}|{settings.CacheDtype}";
+        return "fp_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)), 0, 5);
+    }
+
+    /// <summary>The folder's or file's own name, without what splitting a file adds to it.</summary>
+    static string NameOf(string path)
+    {
+        var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+        return Part().Replace(name, "");
+    }
+
+    [GeneratedRegex(@"(-\d{5}-of-\d{5})?\.gguf\z", RegexOptions.IgnoreCase)]
+    private static partial Regex Part();
+}
