@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Serving.Devices.Cpu;
 
@@ -71,23 +72,24 @@ static class Lanes
         return MathF.Max(pair[0], pair[1]);
     }
 
-    /// <summary>Half-precision bits in the low 16 of each lane, widened exactly.</summary>
+    /// <summary>Half-precision bits, sign-extended to the lane, widened exactly.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> FromHalf(Vector512<uint> bits)
+    public static Vector512<float> FromHalf(Vector512<int> bits)
     {
-        // Exponent and fraction move to the float's place; the factor 2^112 mends the bias and makes subnormals normal.
-        var size = Vector512.ShiftLeft(bits & Vector512.Create(0x7fffu), 13);
-        var value = size.AsSingle() * Vector512.Create(5.192296858534828e33f);
-        var special = Vector512.GreaterThanOrEqual(size, Vector512.Create(0x0f800000u));
-        var whole = Vector512.ConditionalSelect(special, size | Vector512.Create(0x7f800000u), value.AsUInt32());
-        return (whole | Vector512.ShiftLeft(bits & Vector512.Create(0x8000u), 16)).AsSingle();
+        // Sign, exponent and fraction move to the float's places; the factor 2^112 mends the bias and makes subnormals normal.
+        var placed = (Vector512.ShiftLeft(bits, 13) & Vector512.Create(unchecked((int)0x8fffe000))).AsSingle();
+        var special = Vector512.Equals(placed.AsInt32() & Vector512.Create(0x0f800000), Vector512.Create(0x0f800000));
+        return Vector512.ConditionalSelect(
+            special.AsSingle(), (placed.AsInt32() | Vector512.Create(0x7f800000)).AsSingle(), placed * 5.192296858534828e33f);
     }
 
-    /// <summary>Sixteen 16-bit values, one in each lane.</summary>
+    /// <summary>Sixteen 16-bit values, sign-extended into the lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Vector512<uint> Load16(ushort* source)
+    public static unsafe Vector512<int> Load16(byte* source)
     {
-        var (low, high) = Vector256.Widen(Vector256.Load(source));
+        var values = Vector256.Load((short*)source);
+        if (Avx512F.IsSupported) return Avx512F.ConvertToVector512Int32(values);
+        var (low, high) = Vector256.Widen(values);
         return Vector512.Create(low, high);
     }
 

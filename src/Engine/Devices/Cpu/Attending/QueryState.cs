@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Serving.Devices.Cpu;
@@ -41,6 +42,7 @@ readonly unsafe struct QueryState(float* memory, int queries, int valuePadded)
     }
 
     /// <summary>Multiplies what one query has gathered by a factor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Decay(int start, int rows, int row, Vector512<float> factor)
     {
         var sums = Sums + (start + row) * Lanes.Count;
@@ -53,6 +55,7 @@ readonly unsafe struct QueryState(float* memory, int queries, int valuePadded)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Merge(QueryState next, int start, int rows, int row)
     {
         var query = start + row;

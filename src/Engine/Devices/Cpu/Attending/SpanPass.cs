@@ -107,6 +107,7 @@ unsafe ref struct SpanPass
     }
 
     // Scores become weights in place; false when the query sees no row of the tile.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     bool Weigh(QueryState state, int tile, int start, int rows, int row)
     {
         var s0 = _scores + row * PanelSize.Outputs;

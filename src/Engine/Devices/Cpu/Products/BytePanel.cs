@@ -30,6 +30,7 @@ unsafe struct Q8Panel : IPanel
     public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
         first = second = Vector512<float>.Zero;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)
     {
         for (var block = 0; block < inputs / 32; block++, row += 34)
@@ -73,7 +74,7 @@ static unsafe class Halves
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Load(byte* at, out Vector512<float> first, out Vector512<float> second)
     {
-        first = Lanes.FromHalf(Lanes.Load16((ushort*)at));
-        second = Lanes.FromHalf(Lanes.Load16((ushort*)at + 16));
+        first = Lanes.FromHalf(Lanes.Load16(at));
+        second = Lanes.FromHalf(Lanes.Load16(at + 32));
     }
 }

@@ -27,6 +27,7 @@ unsafe struct F32Panel : IPanel
     public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
         first = second = Vector512<float>.Zero;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)
     {
         for (var i = 0; i < inputs; i++) ((float*)panel)[i * 32L + lane] = ((float*)row)[i];
@@ -69,6 +70,7 @@ unsafe struct BF16Panel : IPanel
     public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
         first = second = Vector512<float>.Zero;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)
     {
         for (var i = 0; i < inputs; i++) ((ushort*)panel)[(i / 2 * 32L + lane) * 2 + i % 2] = ((ushort*)row)[i];
@@ -130,9 +132,12 @@ unsafe struct F16Panel : IPanel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Next(out Vector512<float> first, out Vector512<float> second)
     {
-        (first, second) = (Lanes.FromHalf(_first), Lanes.FromHalf(_second));
+        (first, second) = (Lanes.FromHalf(SignExtend(_first)), Lanes.FromHalf(SignExtend(_second)));
         (_first, _second) = (Vector512.ShiftRightLogical(_first, 16), Vector512.ShiftRightLogical(_second, 16));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<int> SignExtend(Vector512<uint> words) => Vector512.ShiftRightArithmetic(Vector512.ShiftLeft(words, 16).AsInt32(), 16);
 }
 
 /// <summary>Asks for memory that a walk will reach soon.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Serving.Devices.Cpu;
@@ -30,6 +31,7 @@ unsafe struct LayJob : IJob
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     readonly void Lay(int first, int rows, int row)
     {
         var source = (float*)Sources[first + row];

@@ -29,6 +29,7 @@ unsafe struct Q4Panel : IPanel
     public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
         first = second = Vector512<float>.Zero;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)
     {
         for (var block = 0; block < inputs / 32; block++, row += 18)
@@ -79,6 +80,7 @@ unsafe struct Q4MinPanel : IPanel
     public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
         Halves.Load(At(panel, block) + 576, out first, out second);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)
     {
         for (var block = 0; block < inputs / 32; block++, row += 20)

@@ -34,6 +34,7 @@ unsafe struct Q6KPanel : IPanel
     public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
         first = second = Vector512<float>.Zero;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)
     {
         for (var super = 0; super < inputs / 256; super++, row += 210)

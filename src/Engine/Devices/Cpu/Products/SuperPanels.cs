@@ -33,6 +33,7 @@ unsafe struct Q4KPanel : IPanel
         (first, second) = (-first, -second);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)
     {
         for (var super = 0; super < inputs / 256; super++, row += 144)
@@ -91,6 +92,7 @@ unsafe struct Q5KPanel : IPanel
         (first, second) = (-first, -second);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)
     {
         for (var super = 0; super < inputs / 256; super++, row += 176)

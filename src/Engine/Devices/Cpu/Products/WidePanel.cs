@@ -21,7 +21,12 @@ unsafe struct WidePanel<TPanel> : IPanel where TPanel : struct, IPanel
 
     public static bool HasMinimum => TPanel.HasMinimum;
 
-    static int BlockBytes => Values + (HasScale ? Groups * Vector : 0) + (HasMinimum ? Groups * Vector : 0);
+    // Inlined by order: a call in the kernel would drive its sums out of the registers.
+    static int BlockBytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Values + (HasScale ? Groups * Vector : 0) + (HasMinimum ? Groups * Vector : 0);
+    }
 
     public static long BytesOf(int blocks) => (long)blocks * BlockBytes;
 
@@ -86,6 +91,7 @@ unsafe struct WidePanel<TPanel> : IPanel where TPanel : struct, IPanel
     }
 
     /// <summary>One output of a widened block: 32 values, scaled, with their minimum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pick(byte* wide, int lane, float* values)
     {
         for (var i = 0; i < PanelSize.Block; i++)

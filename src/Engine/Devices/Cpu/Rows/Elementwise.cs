@@ -46,6 +46,7 @@ static unsafe class Elementwise
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Map<TFunction>(float* gate, float* up, float* destination, int width) where TFunction : struct, IFunction
     {
         var i = 0;

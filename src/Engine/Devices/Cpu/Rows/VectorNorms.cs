@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Serving.Devices.Cpu;
@@ -6,6 +7,7 @@ namespace Serving.Devices.Cpu;
 static unsafe class VectorNorms
 {
     /// <summary>destination = norm(source); weights and bias may be null, source and destination the same.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Normalize(Norm norm, float* source, float* weight, float* bias, float* destination, int width)
     {
         var mean = norm.Kind == NormKind.Layer ? Sum(source, width) / width : 0;
