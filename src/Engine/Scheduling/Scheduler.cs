@@ -67,6 +67,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     {
         var copies = false;
         forks = sequence.ReleaseForks();
+        _seats -= forks.Length;
         foreach (var fork in forks)
         {
             copies = pages.Fork(sequence.Tables, fork.Tables, sequence.Computed);

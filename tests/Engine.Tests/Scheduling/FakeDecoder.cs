@@ -1,0 +1,142 @@
+using System.Collections.Immutable;
+using Serving.Attention;
+using Serving.Cache;
+using Serving.Devices;
+using Serving.Model;
+using Serving.Sampling;
+using Serving.Scheduling;
+
+namespace Serving.Tests;
+
+/// <summary>
+/// A model of one number a row: a hash of its token, its position and every row that it can see through the page tables. Like a hidden
+/// state it depends on the whole past, so that a page with the right tokens of a wrong past changes what comes next.
+/// </summary>
+sealed class FakeDecoder(CacheLayout layout, ImmutableArray<int> pages, int vocabulary = FakeDecoder.DefaultVocabulary) : IDecoder
+{
+    public const int DefaultVocabulary = 29;
+
+    readonly ulong[][] _rows = [.. pages.Select(count => new ulong[count * layout.PageTokens])];
+    readonly List<ulong> _states = [];
+    readonly float[] _logits = new float[4 * vocabulary];
+
+    public int VocabularySize => vocabulary;
+    public int HiddenSize => 3;
+    public int LogitRows => 4;
+
+    /// <summary>Called before each step.</summary>
+    public Action<StepInput>? OnForward { get; set; }
+
+    /// <summary>Called before each slice of logits.</summary>
+    public Action? OnLogits { get; set; }
+
+    public void Forward(StepInput step)
+    {
+        OnForward?.Invoke(step);
+        _states.Clear();
+        for (var run = 0; run < step.Rows.Runs; run++)
+            for (var row = step.Rows.RunStarts[run]; row < step.Rows.RunStarts[run + 1]; row++)
+                _states.Add(Compute(step, run, row));
+    }
+
+    public Span<float> Logits(ReadOnlySpan<int> rows)
+    {
+        OnLogits?.Invoke();
+        if (rows.Length > LogitRows) throw new ArgumentException($"{rows.Length} rows of logits at once.");
+        for (var i = 0; i < rows.Length; i++) FillLogits(_states[rows[i]], _logits.AsSpan(i * vocabulary, vocabulary));
+        return _logits.AsSpan(0, rows.Length * vocabulary);
+    }
+
+    public void Hidden(int row, Span<float> destination) => FillHidden(_states[row], destination);
+
+    public void CopyPages(int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        for (var i = 0; i < from.Length; i++) Page(pageGroup, from[i]).CopyTo(Page(pageGroup, to[i]));
+    }
+
+    public static ulong Mix(ulong hash, ulong value)
+    {
+        hash = (hash ^ value) * 0x9FB21C651E98DF25;
+        return hash ^ (hash >> 32);
+    }
+
+    public static void FillLogits(ulong state, Span<float> row)
+    {
+        for (var i = 0; i < row.Length; i++) row[i] = Mix(state, (ulong)i + 77) % 4096 / 512f;
+    }
+
+    public static void FillHidden(ulong state, Span<float> row)
+    {
+        for (var i = 0; i < row.Length; i++) row[i] = Mix(state, (ulong)i + 5) % 1024;
+    }
+
+    ulong Compute(StepInput step, int run, int row)
+    {
+        var position = step.Rows.Positions[row];
+        var state = Mix((ulong)step.Tokens[row], (ulong)position);
+        for (var group = 0; group < _rows.Length; group++)
+        {
+            var table = step.Pages[group].Of(run);
+            for (var seen = layout.Groups[group].Rows.FirstVisible(position); seen < position; seen++) state = Mix(state, Row(group, table, seen));
+        }
+
+        for (var group = 0; group < _rows.Length; group++) Row(group, step.Pages[group].Of(run), position) = state;
+        return state;
+    }
+
+    ref ulong Row(int group, ReadOnlySpan<int> table, int position) =>
+        ref Page(group, table[position / layout.PageTokens])[position % layout.PageTokens];
+
+    Span<ulong> Page(int group, int page) => _rows[group].AsSpan(page * layout.PageTokens, layout.PageTokens);
+}
+
+/// <summary>The same model without pages: one sequence, computed alone.</summary>
+sealed class LoneModel(CacheLayout layout)
+{
+    readonly List<ulong> _states = [];
+
+    public ulong Append(int token)
+    {
+        var state = FakeDecoder.Mix((ulong)token, (ulong)_states.Count);
+        foreach (var group in layout.Groups)
+            for (var seen = group.Rows.FirstVisible(_states.Count); seen < _states.Count; seen++) state = FakeDecoder.Mix(state, _states[seen]);
+        _states.Add(state);
+        return state;
+    }
+
+    /// <summary>What a request's choice says when nobody else is there: its tokens, then the end.</summary>
+    public static (List<int> Tokens, FinishReason Reason) Say(CacheLayout layout, Sequence sequence, int vocabulary)
+    {
+        var (model, sampler, logits, said) = (new LoneModel(layout), new Sampler(), new float[vocabulary], new List<int>());
+        var request = sequence.Request;
+        var history = new TokenHistory(request.Prompt.AsSpan());
+        var constraint = request.Constraint?.Invoke();
+        var state = 0UL;
+        foreach (var token in request.Prompt) state = model.Append(token);
+        while (request.Prompt.Length + said.Count < sequence.LengthLimit)
+        {
+            FakeDecoder.FillLogits(state, logits);
+            var token = sampler.Sample(logits, sequence.Sampling, history, constraint).Id;
+            constraint?.Accept(token);
+            if (sequence.Sampling.StopTokenIds.Contains(token)) return (said, FinishReason.Stop);
+            said.Add(token);
+            history.Add(token);
+            state = model.Append(token);
+        }
+
+        return (said, FinishReason.Length);
+    }
+}
+
+/// <summary>Layouts that only have the facts which scheduling sees.</summary>
+static class Layouts
+{
+    public static CacheLayout Of(int pageTokens, params RowPolicy[] rows) => new([.. rows.Select(Plan)], pageTokens, CacheType.Float32);
+
+    public static AttentionPlan Plan(RowPolicy rows) => new()
+    {
+        Streams = [new("latent", new Projection([]), 4)],
+        Branch = new(1, new([]), "latent") { Scale = 1, Output = new([]) },
+        Rows = rows,
+    };
+}
