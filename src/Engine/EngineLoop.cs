@@ -95,8 +95,12 @@ sealed class EngineLoop : IDisposable
         var (reason, error) = (FinishReason.Cancelled, (string?)null);
         try
         {
-            while (!_draining || (_delivery.Live > 0 && !_cancelling))
-                if (!Step() && !_draining) _inbox.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
+            while (!_cancelling)
+            {
+                if (Step()) continue;
+                if (_draining) break;
+                _inbox.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult();
+            }
         }
         catch (Exception exception)
         {

@@ -45,6 +45,9 @@ public sealed class PageLedger
     /// <summary>The pool of each group.</summary>
     public IReadOnlyList<PagePool> Pools => _pools;
 
+    /// <summary>The tree of prefixes; null when nothing is shared.</summary>
+    public PrefixCache? Prefixes => _prefixes;
+
     /// <summary>Kept pages that were handed out again.</summary>
     public long Evictions { get; private set; }
 
