@@ -90,6 +90,20 @@ public interface IDevice : IDisposable
     /// <param name="destination">Outputs [rows x QueryHeads x ValueWidth].</param>
     void Attend(AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination);
 
+    /// <summary>
+    /// The same attention over keys and values that are rebuilt, span by span in scratch memory, from the latents of the main stream.
+    /// What is rebuilt of a latent depends on that latent alone.
+    /// </summary>
+    /// <param name="rule">Scale, cap, window and sinks.</param>
+    /// <param name="expansion">What rebuilds them.</param>
+    /// <param name="main">Query part on the rebuilt keys [rows x heads x key width].</param>
+    /// <param name="rotary">Query part on the rotary rows [rows x heads x rotary width]; empty when there is no rotary stream.</param>
+    /// <param name="cached">Latents, and the rotary stream.</param>
+    /// <param name="batch">The rows.</param>
+    /// <param name="pages">Their page tables.</param>
+    /// <param name="destination">Outputs [rows x heads x value width].</param>
+    void AttendExpanded(ScoreRule rule, Expansion expansion, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination);
+
     /// <summary>Copies whole pages of a stream: page from[i] onto page to[i].</summary>
     void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to);
 }

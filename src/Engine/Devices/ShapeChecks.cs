@@ -140,6 +140,17 @@ public static class ShapeChecks
         bool Is(Tensor tensor, int width) => tensor.Rows == rows && tensor.Heads == shape.QueryHeads && tensor.Width == width;
     }
 
+    /// <summary>The arguments of <see cref="IDevice.AttendExpanded"/> but its tensors: matrices, streams and page tables.</summary>
+    public static void AttendExpanded(Expansion expansion, AttendRows cached, RowBatch batch, PageBatch pages)
+    {
+        var (keys, values, main) = (expansion.Keys, expansion.Values, cached.Main);
+        if (main.Groups < 1 || keys.Stack % main.Groups != 0 || keys.Stack != values.Stack || keys.Inputs != main.Width || values.Inputs != main.Width
+            || !cached.Value.IsEmpty || (!cached.Rotary.IsEmpty && (cached.Rotary.Groups != 1 || cached.Rotary.RowsPerPage != main.RowsPerPage)))
+            throw Mismatch("attend", $"keys of {Of(keys)} and values of {Of(values)} over latents {Of(main)}, "
+                + $"rotary rows {Of(cached.Rotary)} and value rows {Of(cached.Value)}");
+        Tables(main.RowsPerPage, batch, pages);
+    }
+
     /// <summary>The arguments of <see cref="IDevice.CopyPages"/>.</summary>
     public static void CopyPages(ReadOnlySpan<int> from, ReadOnlySpan<int> to)
     {

@@ -10,3 +10,5 @@ public sealed class CpuExperts() : ExpertConformance(threads => new CpuDevice(th
 public sealed class CpuElements() : ElementConformance(threads => new CpuDevice(threads));
 
 public sealed class CpuAttends() : AttendConformance(threads => new CpuDevice(threads));
+
+public sealed class CpuExpanded() : ExpandedConformance(threads => new CpuDevice(threads));

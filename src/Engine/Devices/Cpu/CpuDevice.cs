@@ -9,6 +9,7 @@ public sealed unsafe class CpuDevice : IDevice
     readonly WorkerTeam _team;
     readonly Products _products;
     readonly Attending _attending;
+    readonly Expanding _expanding;
     readonly RowOperations _rows;
     readonly Dictionary<nint, long> _memory = [];
     readonly List<CpuMatrix> _matrices = [];
@@ -20,6 +21,7 @@ public sealed unsafe class CpuDevice : IDevice
         _team = new WorkerTeam(threads == 0 ? Environment.ProcessorCount : threads);
         _products = new Products(_team);
         _attending = new Attending(_team);
+        _expanding = new Expanding(_team, _products);
         _rows = new RowOperations(_team);
     }
 
@@ -180,6 +182,15 @@ public sealed unsafe class CpuDevice : IDevice
     }
 
     /// <inheritdoc/>
+    public void AttendExpanded(
+        ScoreRule rule, Expansion expansion, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
+    {
+        ShapeChecks.AttendExpanded(expansion, cached, batch, pages);
+        ShapeChecks.Attend(expansion.ShapeOver(cached), rule, batch.Rows, main, rotary, destination);
+        _expanding.Attend(rule, Own(expansion.Keys), Own(expansion.Values), main, rotary, cached, batch, pages, destination);
+    }
+
+    /// <inheritdoc/>
     public void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
     {
         ShapeChecks.CopyPages(from, to);
@@ -194,6 +205,7 @@ public sealed unsafe class CpuDevice : IDevice
         _team.Dispose();
         _products.Dispose();
         _attending.Dispose();
+        _expanding.Dispose();
         _rows.Dispose();
         foreach (var matrix in _matrices) matrix.Dispose();
         foreach (var (address, bytes) in _memory) SystemMemory.Give(address, bytes);

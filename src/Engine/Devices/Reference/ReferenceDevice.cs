@@ -209,6 +209,26 @@ public sealed class ReferenceDevice : IDevice
                         cached, pages.Of(run), destination.Vector(row, head));
     }
 
+    /// <summary>Attention of every row and head over keys and values that are rebuilt for its run, one position after the other.</summary>
+    public void AttendExpanded(
+        ScoreRule rule, Expansion expansion, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
+    {
+        var shape = expansion.ShapeOver(cached);
+        ShapeChecks.AttendExpanded(expansion, cached, batch, pages);
+        ShapeChecks.Attend(shape, rule, batch.Rows, main, rotary, destination);
+        for (var run = 0; run < batch.Runs; run++)
+        {
+            var (start, end) = (batch.RunStarts[run], batch.RunStarts[run + 1]);
+            if (start == end) continue;
+            using var rebuilt = new RebuiltRows(expansion, cached, pages.Of(run), rule.FirstVisible(batch.Positions[start]), batch.Positions[end - 1]);
+            for (var row = start; row < end; row++)
+                for (var head = 0; head < shape.QueryHeads; head++)
+                    ReferenceAttention.Attend(
+                        shape, rule, head, batch.Positions[row], main.Vector(row, head), shape.RotaryWidth > 0 ? rotary.Vector(row, head) : [],
+                        rebuilt.Rows, rebuilt.Table, destination.Vector(row, head));
+        }
+    }
+
     /// <summary>Copies whole pages of a stream, in order.</summary>
     public void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
     {

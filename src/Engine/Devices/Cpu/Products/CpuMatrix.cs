@@ -3,6 +3,8 @@ namespace Serving.Devices.Cpu;
 /// <summary>A matrix, or a stack of them, as panels of 32 outputs: the stored bytes in the order in which the product kernel reads them.</summary>
 sealed class CpuMatrix : Matrix, IDisposable
 {
+    CpuMatrix[] _sides = [];
+
     /// <summary>Takes the memory of a matrix; its panels are zero.</summary>
     public CpuMatrix(StoredType type, int stack, int outputs, int inputs) : base(stack, outputs, inputs)
     {
@@ -11,6 +13,13 @@ sealed class CpuMatrix : Matrix, IDisposable
         Panels = (outputs + PanelSize.Outputs - 1) / PanelSize.Outputs;
         PanelBytes = Format.PanelBytes(Blocks);
         Address = SystemMemory.Take(Bytes);
+    }
+
+    CpuMatrix(CpuMatrix whole, int first, int count) : base(1, count * whole.Panels * PanelSize.Outputs, whole.Inputs)
+    {
+        (Format, Blocks, PanelBytes) = (whole.Format, whole.Blocks, whole.PanelBytes);
+        Panels = count * whole.Panels;
+        Address = whole.Address + (nint)(first * whole.Panels * whole.PanelBytes);
     }
 
     /// <summary>What can be done with it.</summary>
@@ -27,6 +36,17 @@ sealed class CpuMatrix : Matrix, IDisposable
 
     /// <summary>Address of the first panel.</summary>
     public nint Address { get; private set; }
+
+    /// <summary>
+    /// The stack cut into equal parts, each read as one matrix in the same memory: the outputs of its matrices lie side by side, those of
+    /// each filled up to whole panels.
+    /// </summary>
+    public CpuMatrix[] SideBySide(int parts)
+    {
+        var count = Stack / parts;
+        if (_sides.Length != parts) _sides = [.. Enumerable.Range(0, parts).Select(part => new CpuMatrix(this, part * count, count))];
+        return _sides;
+    }
 
     // Kernels ask for memory ahead of what they read; asking beyond the end is harmless.
     long Bytes => PanelBytes * Panels * Stack;

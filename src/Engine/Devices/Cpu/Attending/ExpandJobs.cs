@@ -1,0 +1,67 @@
+using System.Runtime.Intrinsics;
+
+namespace Serving.Devices.Cpu;
+
+/// <summary>Widens the latents and rotary rows of some neighbouring positions into the scratch of a span.</summary>
+unsafe struct GatherJob : IJob
+{
+    /// <summary>Positions of a part.</summary>
+    public const int PartRows = 32;
+
+    public PagedRows Latents, Rotary;
+    public int* Table;
+    public int From, Count;
+
+    /// <summary>Where the first position goes, and floats from one to the next.</summary>
+    public float* Rows;
+    public int Stride;
+
+    public readonly void Run(int part, int worker)
+    {
+        var end = Math.Min(Count, (part + 1) * PartRows);
+        for (var place = part * PartRows; place < end; place++)
+        {
+            var (page, row) = Math.DivRem(From + place, Latents.RowsPerPage);
+            var at = Rows + (long)place * Stride;
+            for (var group = 0; group < Latents.Groups; group++, at += Latents.Width)
+                Widen(PageRows.At(Latents, Table[page], group, row), Latents.Type, Latents.Width, at);
+            if (!Rotary.IsEmpty) Widen(PageRows.At(Rotary, Table[page], 0, row), Rotary.Type, Rotary.Width, at);
+        }
+    }
+
+    static void Widen(byte* row, CacheType type, int width, float* values)
+    {
+        if (type == CacheType.Float32)
+        {
+            new ReadOnlySpan<float>(row, width).CopyTo(new Span<float>(values, width));
+            return;
+        }
+        var halves = (ushort*)row;
+        var i = 0;
+        for (; i <= width - Lanes.Count; i += Lanes.Count)
+            (Vector512.WidenLower(Vector256.Load(halves + i).ToVector512()) << 16).AsSingle().Store(values + i);
+        for (; i < width; i++) values[i] = BFloat16.Widen(halves[i]);
+    }
+}
+
+/// <summary>One part takes one unit through the span in hand, from its first span, where its state begins, to its last, where its results are written.</summary>
+unsafe struct TakeSpanJob : IJob
+{
+    public AttendWork Work;
+    public float* States;
+    public long StateFloats;
+    public int Span;
+
+    public readonly void Run(int part, int worker)
+    {
+        var unit = Work.Units[part];
+        var (first, last) = (Work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows, unit.Last / AttendWork.SpanRows);
+        if (Span < first || Span > last) return;
+        var pass = new SpanPass(Work, unit, worker);
+        var (whole, own) = (new QueryState(States + part * StateFloats, unit.Queries, Work.ValuePadded), new QueryState(pass.Own, unit.Queries, Work.ValuePadded));
+        if (Span == first) whole.Clear();
+        pass.Run(Span, own);
+        whole.Merge(own);
+        if (Span == last) Results.Write(Work, unit, whole);
+    }
+}
