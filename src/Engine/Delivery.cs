@@ -16,7 +16,7 @@ sealed class Delivery(Scheduler scheduler, Door door, EngineMetrics metrics, Eng
     /// <summary>Tokens generated so far.</summary>
     public long Tokens { get; private set; }
 
-    /// <summary>Reports the prompts that the step has completed; their forks begin here, with copies of open pages listed in <paramref name="copies"/>.</summary>
+    /// <summary>Reports the prompts that the step has completed and lets their forks begin; lists the open pages that they copy.</summary>
     public void Prompts(StepBatch step, PageCopies copies)
     {
         foreach (var sequence in step.Sequences)
@@ -95,7 +95,7 @@ sealed class Delivery(Scheduler scheduler, Door door, EngineMetrics metrics, Eng
     {
         Tokens++;
         Time(sequence);
-        if (sequence.Sampling.StopTokenIds.Contains(sampled.Id))
+        if (sequence.Sampling.StopTokenIds.AsSpan().Contains(sampled.Id))
         {
             Finish(sequence, new(sequence.Choice, FinishReason.Stop) { StopToken = sampled.Id });
             return;

@@ -8,10 +8,10 @@ public sealed record EngineOptions
     /// <summary>Most sequences that run at once. 128: beyond it a step's rows no longer share the reading of weights much better.</summary>
     public int MaxSequences { get; init; } = 128;
 
-    /// <summary>Most rows of a step. 512: enough to keep the arithmetic busy, few enough that a long prompt delays nobody for long.</summary>
+    /// <summary>Most rows of a step. 512: enough to keep the arithmetic busy, and a long prompt delays nobody for long.</summary>
     public int TokensPerStep { get; init; } = 512;
 
-    /// <summary>Tokens of a cache page. 64: prefixes are shared in this grain, and half a page is lost by each sequence on average.</summary>
+    /// <summary>Tokens of a cache page. 64: the grain in which prefixes are shared; a sequence loses half a page on average.</summary>
     public int PageTokens { get; init; } = 64;
 
     /// <summary>How cached values are stored. bfloat16: half of float32's memory, with the range of the activations.</summary>
@@ -42,7 +42,7 @@ public sealed record EngineOptions
     public EngineOptions Checked()
     {
         InRange(nameof(MaxSequences), MaxSequences, 1, 65_536);
-        InRange(nameof(TokensPerStep), TokensPerStep, MaxSequences, 1 << 20, $" (at least {nameof(MaxSequences)}, so that each running sequence gets its row)");
+        InRange(nameof(TokensPerStep), TokensPerStep, MaxSequences, 1 << 20, ", so that each running sequence gets its row");
         InRange(nameof(PageTokens), PageTokens, 1, 65_536);
         InRange(nameof(CacheBytes), CacheBytes ?? 1, 1, long.MaxValue);
         InRange(nameof(MaxModelLength), MaxModelLength ?? 2, 2, 1 << 30);

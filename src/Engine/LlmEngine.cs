@@ -13,7 +13,8 @@ public sealed class LlmEngine : IAsyncDisposable
     readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Starts an engine on a decoder whose cache has this layout and this many pages in each group.</summary>
-    public LlmEngine(IDecoder decoder, CacheLayout layout, ImmutableArray<int> pages, EngineOptions options, EngineDiagnostics? diagnostics = null)
+    public LlmEngine(
+        IDecoder decoder, CacheLayout layout, ImmutableArray<int> pages, EngineOptions options, EngineDiagnostics? diagnostics = null)
     {
         _loop = new(decoder, layout, pages, options, diagnostics ?? new());
         (VocabularySize, HiddenSize) = (decoder.VocabularySize, decoder.HiddenSize);

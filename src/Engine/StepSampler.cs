@@ -35,7 +35,8 @@ sealed class StepSampler(IDecoder decoder)
     {
         var last = position + 1 == sequence.Known.Length;
         var request = sequence.Request;
-        if (sequence is { Report: { } report, PromptPublished: false } && (request.Pooling == Pooling.Mean || (last && request.Pooling == Pooling.Last)))
+        var pooled = request.Pooling == Pooling.Mean || (last && request.Pooling == Pooling.Last);
+        if (pooled && sequence.Report is { } report)
         {
             decoder.Hidden(row, _hidden);
             report.Add(_hidden);
@@ -71,19 +72,23 @@ sealed class StepSampler(IDecoder decoder)
 
     Choice Choose(ReadOnlySpan<float> row, Sequence sequence, TokenHistory history)
     {
+        var last = history.Position - 1;
         try
         {
             var sampled = _sampler.Sample(row, sequence.Sampling, history, sequence.Constraint);
             return new(sequence, sampled, sampled.Outcome switch
             {
-                SampleOutcome.Chosen => sequence.Constraint?.Accept(sampled.Id) == false ? $"The constraint allowed token {sampled.Id} and then refused it." : null,
-                SampleOutcome.NothingAllowed => $"No token may come after position {history.Position - 1}: masks, bans and the constraint together exclude the whole vocabulary.",
-                _ => $"The logits after position {history.Position - 1} hold values that are no numbers: the model or its cache is damaged.",
+                SampleOutcome.Chosen when sequence.Constraint?.Accept(sampled.Id) == false =>
+                    $"The constraint allowed token {sampled.Id} and then refused it.",
+                SampleOutcome.Chosen => null,
+                SampleOutcome.NothingAllowed =>
+                    $"No token may come after position {last}: masks, bans and the constraint together exclude the whole vocabulary.",
+                _ => $"The logits after position {last} hold values that are no numbers: the model or its cache is damaged.",
             });
         }
         catch (Exception exception) when (sequence.Constraint is not null)
         {
-            return new(sequence, default, $"The constraint failed after position {history.Position - 1}: {exception.Message}");
+            return new(sequence, default, $"The constraint failed after position {last}: {exception.Message}");
         }
     }
 }

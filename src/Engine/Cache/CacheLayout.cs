@@ -84,13 +84,16 @@ public sealed class CacheLayout
             ? [(int)Math.Min(int.MaxValue, bytes / Groups[0].PageBytes)]
             : [.. needed.Select(pages => (int)Math.Min(int.MaxValue, pages * sequences))];
         return found.All(pages => pages > 0) ? found : throw new ArgumentException(
-            $"{bytes:N0} bytes of cache are too few: a page of {PageTokens} tokens takes {Groups.Sum(group => group.PageBytes):N0} bytes. Give the cache more, or make pages smaller.",
+            $"{bytes:N0} bytes of cache are too few: a page of {PageTokens} tokens takes {Groups.Sum(group => group.PageBytes):N0} bytes. "
+            + "Give the cache more, or make pages smaller.",
             nameof(bytes));
     }
 
     /// <summary>Tokens that one sequence can reach when it has the whole cache to itself.</summary>
     public int LongestSequence(ImmutableArray<int> pages, int stepTokens) => (int)Groups.Zip(pages, (group, count) =>
-        !group.KeepsAll && group.MostPages(int.MaxValue, stepTokens) <= count ? int.MaxValue : Math.Min(int.MaxValue, (long)count * PageTokens)).Min();
+        !group.KeepsAll && group.MostPages(int.MaxValue, stepTokens) <= count
+            ? int.MaxValue
+            : Math.Min(int.MaxValue, (long)count * PageTokens)).Min();
 
     /// <summary>The arithmetic of a cache with this many pages in each group, for people.</summary>
     public string Describe(ImmutableArray<int> pages)
@@ -98,8 +101,9 @@ public sealed class CacheLayout
         var text = new StringBuilder().Append($"{BytesPerToken:N0} bytes a token in {Type}, {Bytes(pages):N0} bytes in all");
         foreach (var (group, count) in Groups.Zip(pages))
         {
-            text.Append($"; {Name(group.Rows)}: {group.Layers.Length} layers x {group.TokenBytes / group.Layers.Length:N0} bytes a token, ");
-            text.Append($"{count:N0} pages x {PageTokens} tokens = {(long)count * PageTokens:N0} tokens, {group.PageBytes:N0} bytes a page");
+            text.Append($"; {Name(group.Rows)}: {group.Layers.Length} layers x {group.TokenBytes / group.Layers.Length:N0} bytes a token");
+            text.Append($", {count:N0} pages x {PageTokens} tokens = {(long)count * PageTokens:N0} tokens");
+            text.Append($", {group.PageBytes:N0} bytes a page");
         }
 
         return text.ToString();

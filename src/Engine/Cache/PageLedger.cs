@@ -129,8 +129,8 @@ public sealed class PageLedger
     }
 
     /// <summary>
-    /// Lets a fork, which holds its spare page at most, share the full pages of the first <paramref name="tokens"/>; true when the spare page
-    /// is to receive a copy of the open one.
+    /// Lets a fork, which holds its spare page at most, share the full pages of the first <paramref name="tokens"/>; true when the spare
+    /// page is to receive a copy of the open one.
     /// </summary>
     public bool Fork(PageTables from, PageTables to, int tokens)
     {
@@ -170,8 +170,8 @@ public sealed class PageLedger
             foreach (var tables in all)
                 foreach (var page in tables[group].Held) holders[page]++;
             for (var page = 0; page < holders.Length; page++)
-                if (holders[page] != _pools[group].Holders(page))
-                    throw new InvalidOperationException($"Page {page} of group {group} is in {holders[page]} tables; its pool counts {_pools[group].Holders(page)}.");
+                if (_pools[group].Holders(page) is var counted && holders[page] != counted)
+                    throw new InvalidOperationException($"Page {page} of group {group} is in {holders[page]} tables; its pool counts {counted}.");
         }
 
         _prefixes?.Check(all.Select(tables => tables.Prefix).Where(node => node != PrefixCache.None));

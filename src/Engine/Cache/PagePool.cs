@@ -35,7 +35,7 @@ public sealed class PagePool
     /// <summary>Pages in tables.</summary>
     public int Held => Pages - Available;
 
-    /// <summary>Takes an empty page, or the kept page that was unused for longest; then <paramref name="evicted"/> says that its content is lost.</summary>
+    /// <summary>Takes an empty page, or the kept one that was unused for longest: then <paramref name="evicted"/>, its content is lost.</summary>
     public int Take(out bool evicted)
     {
         if (Available == 0) throw new InvalidOperationException($"All {Pages} pages are held: the caller must look at Available first.");
@@ -83,7 +83,7 @@ public sealed class PagePool
         int empty = 0, cached = 0;
         for (var page = _next[Pages]; page != Pages; page = _next[page])
         {
-            if (_holders[page] != 0) throw new InvalidOperationException($"Page {page} is in the free ring and has {_holders[page]} holders.");
+            if (_holders[page] != 0) throw new InvalidOperationException($"Page {page} is free and has {_holders[page]} holders.");
             if (_previous[_next[page]] != page) throw new InvalidOperationException($"The free ring is broken behind page {page}.");
             if (!_kept[page] && cached > 0) throw new InvalidOperationException($"Empty page {page} stands behind kept pages.");
             if (_kept[page]) cached++; else empty++;
@@ -91,7 +91,8 @@ public sealed class PagePool
 
         var held = _holders.Count(holders => holders > 0);
         if ((empty, cached, held) != (Empty, Cached, Held))
-            throw new InvalidOperationException($"Counted {empty} empty, {cached} cached, {held} held pages; the books say {Empty}, {Cached}, {Held}.");
+            throw new InvalidOperationException(
+                $"Counted {empty} empty, {cached} cached, {held} held pages; the books say {Empty}, {Cached}, {Held}.");
     }
 
     void Link(int page)

@@ -60,10 +60,13 @@ public sealed class PageTables(int groups)
 {
     readonly PageTable[] _tables = [.. Enumerable.Range(0, groups).Select(_ => new PageTable())];
 
+    /// <summary>Groups of layers.</summary>
+    public int Groups => _tables.Length;
+
     /// <summary>The table of a group.</summary>
     public PageTable this[int group] => _tables[group];
 
-    /// <summary>The prefix of <see cref="Published"/> full pages, held; <see cref="PrefixCache.None"/> for a sequence that does not share.</summary>
+    /// <summary>The prefix of <see cref="Published"/> full pages, held; none for a sequence that does not share.</summary>
     internal int Prefix { get; set; } = PrefixCache.None;
 
     /// <summary>Full pages behind <see cref="Prefix"/>.</summary>

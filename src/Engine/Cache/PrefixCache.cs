@@ -12,6 +12,8 @@ public sealed class PrefixCache
     /// <summary>Stands for no node, and for no page.</summary>
     public const int None = -1;
 
+    const int Vacant = -2;
+
     struct Node
     {
         public ulong Hash;
@@ -64,7 +66,7 @@ public sealed class PrefixCache
     }
 
     /// <summary>The prefix one page of tokens longer than another, or None.</summary>
-    public int Find(int parent, ReadOnlySpan<int> tokens) => Find(_hash(_nodes[parent].Hash, tokens), parent, tokens) is var node && node >= 0 ? node : None;
+    public int Find(int parent, ReadOnlySpan<int> tokens) => Math.Max(None, Find(_hash(_nodes[parent].Hash, tokens), parent, tokens));
 
     /// <summary>The prefix one page of tokens longer than another; None when another prefix has its hash.</summary>
     public int FindOrAdd(int parent, ReadOnlySpan<int> tokens)
@@ -117,7 +119,7 @@ public sealed class PrefixCache
         }
     }
 
-    /// <summary>Recounts the references given the nodes that sequences stand on; throws InvalidOperationException when they do not agree.</summary>
+    /// <summary>Recounts all references, given the nodes that sequences stand on; throws InvalidOperationException when one is wrong.</summary>
     public void Check(IEnumerable<int> held)
     {
         var counted = new int[_made];
@@ -126,12 +128,11 @@ public sealed class PrefixCache
         foreach (var node in _byHash.Values) counted[_nodes[node].Parent]++;
         foreach (var node in _byHash.Values.Concat(_roots.Values))
             if (counted[node] != _nodes[node].References || counted[node] == 0)
-                throw new InvalidOperationException($"Prefix {node} has {counted[node]} references; the books say {_nodes[node].References}.");
+                throw new InvalidOperationException(
+                    $"Prefix {node} has {counted[node]} references; the books say {_nodes[node].References}.");
         if (_byHash.Count + _roots.Count != Count)
             throw new InvalidOperationException($"The tree has {_byHash.Count + _roots.Count} prefixes; the books say {Count}.");
     }
-
-    const int Vacant = -2;
 
     int Find(ulong hash, int parent, ReadOnlySpan<int> tokens)
     {

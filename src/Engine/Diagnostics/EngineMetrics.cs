@@ -11,15 +11,19 @@ sealed class EngineMetrics : IDisposable
     /// <summary>Name of the meter.</summary>
     public const string MeterName = "Serving.Engine";
 
-    static readonly KeyValuePair<string, object?> Schedule = new("phase", "schedule"), Forward = new("phase", "forward"), Sample = new("phase", "sample");
-    static readonly KeyValuePair<string, object?> Held = new("state", "held"), Cached = new("state", "cached"), Free = new("state", "free");
+    static readonly KeyValuePair<string, object?>
+        Schedule = new("phase", "schedule"), Forward = new("phase", "forward"), Sample = new("phase", "sample"),
+        Held = new("state", "held"), Cached = new("state", "cached"), Free = new("state", "free");
 
     static readonly InstrumentAdvice<double> Seconds = new()
     {
         HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300],
     };
 
-    static readonly InstrumentAdvice<int> Counts = new() { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192] };
+    static readonly InstrumentAdvice<int> Counts = new()
+    {
+        HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192],
+    };
 
     readonly Meter? _own;
     readonly Histogram<double> _firstToken, _perToken, _interToken, _queue, _request, _step;
@@ -79,9 +83,9 @@ sealed class EngineMetrics : IDisposable
     {
         meter.CreateObservableGauge("serving.sequences.running", () => figures().Running, "{sequence}", "Sequences that hold pages.");
         meter.CreateObservableGauge("serving.sequences.waiting", () => figures().Waiting, "{sequence}", "Sequences that wait.");
-        meter.CreateObservableGauge("serving.cache.usage", () => figures().CacheUsage, "1", "Share of cache pages held by sequences, in the fullest group.");
+        meter.CreateObservableGauge("serving.cache.usage", () => figures().CacheUsage, "1", "Share of pages held, in the fullest group.");
         meter.CreateObservableGauge("serving.cache.pages", () => ByState(1), "{page}", "Cache pages, by state.");
-        meter.CreateObservableGauge("serving.cache.tokens", () => ByState(figures().PageTokens), "{token}", "Tokens for which cache pages have room, by state.");
+        meter.CreateObservableGauge("serving.cache.tokens", () => ByState(figures().PageTokens), "{token}", "Tokens that the pages have room for, by state.");
 
         IEnumerable<Measurement<long>> ByState(long factor)
         {

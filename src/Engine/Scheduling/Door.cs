@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Serving.Cache;
+using Serving.Sampling;
 
 namespace Serving.Scheduling;
 
@@ -40,7 +41,8 @@ public sealed class Door(DoorLimits limits, CacheLayout layout, ImmutableArray<i
         if (requests <= limits.MaxQueuedRequests && (tokens <= limits.MaxQueuedTokens || requests == 1)) return length;
         Leave(request);
         throw new RequestRefusedException(RefusalReason.Overloaded,
-            $"{requests - 1} requests with {tokens - request.Prompt.Length} prompt tokens wait already; at most {limits.MaxQueuedRequests} requests with {limits.MaxQueuedTokens} tokens may. Try again later.");
+            $"{requests - 1} requests with {tokens - request.Prompt.Length} prompt tokens wait already; "
+            + $"at most {limits.MaxQueuedRequests} requests with {limits.MaxQueuedTokens} tokens may. Try again later.");
     }
 
     /// <summary>Counts a request out: it had its first step, or ended before.</summary>
@@ -63,20 +65,23 @@ public sealed class Door(DoorLimits limits, CacheLayout layout, ImmutableArray<i
         if (request.Choices < 1 || request.Choices > limits.MaxSequences)
             throw Invalid("n", $"n is {request.Choices}; it must be between 1 and {limits.MaxSequences}, the sequences that run at once.");
         if (request.MaxTokens < 0) throw Invalid("max_tokens", $"max_tokens is {request.MaxTokens}; it must be at least 0.");
-        if (request.PromptLogprobs is < 0 or > Sampling.SamplingOptions.MaxLogprobs)
-            throw Invalid("prompt_logprobs", $"prompt_logprobs is {request.PromptLogprobs}; it must be between 0 and {Sampling.SamplingOptions.MaxLogprobs}.");
-        if (request.Pooling != Pooling.None && request.Choices > 1) throw Invalid("n", $"n is {request.Choices}; a pooled state has one value, so n must be 1.");
+        if (request.PromptLogprobs is { } logprobs and (< 0 or > SamplingOptions.MaxLogprobs))
+            throw Invalid("prompt_logprobs", $"prompt_logprobs is {logprobs}; it must be between 0 and {SamplingOptions.MaxLogprobs}.");
+        if (request.Pooling != Pooling.None && request.Choices > 1)
+            throw Invalid("n", $"n is {request.Choices}; a pooled state has one value, so n must be 1.");
     }
 
     int CheckLength(GenerationRequest request)
     {
         int prompt = request.Prompt.Length, wanted = request.Pooling != Pooling.None ? 0 : request.MaxTokens ?? 1;
         if ((long)prompt + wanted > limits.MaxLength)
-            throw TooLong($"The prompt has {prompt} tokens and {wanted} more are wanted, {(long)prompt + wanted} in all; a sequence holds at most {limits.MaxLength}. Shorten the prompt or ask for less.");
+            throw TooLong($"The prompt has {prompt} tokens and {wanted} more are wanted, {(long)prompt + wanted} in all; "
+                + $"a sequence holds at most {limits.MaxLength}. Shorten the prompt or ask for less.");
         var spare = prompt % layout.PageTokens > 0 ? request.Choices - 1 : 0;
         foreach (var (group, count) in layout.Groups.Zip(pages))
             if (group.MostPages(prompt, limits.TokensPerStep) + spare is var needed && needed > count)
-                throw TooLong($"{request.Choices} choices of a prompt of {prompt} tokens begin with {needed} cache pages of {layout.PageTokens} tokens; the cache has {count}. Ask for fewer choices or shorten the prompt.");
+                throw TooLong($"{request.Choices} choices of a prompt of {prompt} tokens begin with {needed} cache pages of "
+                    + $"{layout.PageTokens} tokens; the cache has {count}. Ask for fewer choices or shorten the prompt.");
         return request.Pooling == Pooling.None && request.MaxTokens is null ? limits.MaxLength : prompt + wanted;
     }
 

@@ -2,10 +2,12 @@ using System.Threading.Channels;
 
 namespace Serving.Scheduling;
 
-/// <summary>The caller's view of a request in the engine: its events in order, and the means to end it. Disposing cancels what still runs.</summary>
+/// <summary>The caller's view of a request in the engine: its events in order, and the means to end it. Disposing cancels the rest.</summary>
 public sealed class Generation : IDisposable
 {
-    readonly Channel<GenerationEvent> _events = Channel.CreateUnbounded<GenerationEvent>(new() { SingleReader = true, SingleWriter = true });
+    readonly Channel<GenerationEvent> _events =
+        Channel.CreateUnbounded<GenerationEvent>(new() { SingleReader = true, SingleWriter = true });
+
     readonly Action<Generation> _wake;
     readonly bool[] _stopped;
     CancellationTokenRegistration _cancellation;
@@ -35,7 +37,7 @@ public sealed class Generation : IDisposable
         _wake(this);
     }
 
-    /// <summary>Ends one choice, which has told its first token, with <see cref="FinishReason.Stop"/>, within one step: its text holds a stop string.</summary>
+    /// <summary>Ends one choice with <see cref="FinishReason.Stop"/>, within one step but after its first token: the caller has seen enough.</summary>
     public void Stop(int choice)
     {
         Volatile.Write(ref _stopped[choice], true);

@@ -45,9 +45,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         PlaceRunning(single: false);
         while (!_step.Preempted && _step.Left > 0 && _waiting.Min is { } next && TryAdmit(next))
             _step.Add(next, ShareOf(next));
-        foreach (var sequence in _step.Sequences)
-            if (_step.Left > 0 && TopUpOf(sequence) is > 0 and var more && pages.TryGrow(sequence.Tables, sequence.Computed + sequence.Rows + more))
-                _step.Add(sequence, more);
+        TopUp();
         return _step;
     }
 
@@ -93,18 +91,29 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
             var sequence = _running[i];
             if (sequence.Remaining == 1 != single) continue;
             var rows = ShareOf(sequence);
-            while (sequence.State == SequenceState.Running && !pages.TryGrow(sequence.Tables, sequence.Computed + rows)) Preempt(_running[^1]);
+            while (sequence.State == SequenceState.Running && !TryGrow(sequence, rows)) Preempt(_running[^1]);
             if (sequence.State == SequenceState.Running) _step.Add(sequence, rows);
         }
     }
 
+    // What nobody else wanted goes to the prompts, the first ones first.
+    void TopUp()
+    {
+        foreach (var sequence in _step.Sequences)
+        {
+            var more = Math.Min(sequence.Remaining - sequence.Rows, _step.Left);
+            if (more > 0 && TryGrow(sequence, sequence.Rows + more)) _step.Add(sequence, more);
+        }
+    }
+
+    bool TryGrow(Sequence sequence, int rows) => pages.TryGrow(sequence.Tables, sequence.Computed + rows);
     int ShareOf(Sequence sequence) => Math.Min(sequence.Remaining, Math.Min(_share, _step.Left));
-    int TopUpOf(Sequence sequence) => Math.Min(sequence.Remaining - sequence.Rows, _step.Left);
 
     bool TryAdmit(Sequence next)
     {
         if (_blocked == (next, pages.Returned) || _seats + 1 + next.Forks.Length > maxSequences) return false;
-        var terms = new AdmitTerms(next.PrefixSeed, next.Report is null || next.PromptPublished, Math.Min(_share, _step.Left), next.Forks.Length);
+        var reuse = next.Report is null || next.PromptPublished;
+        var terms = new AdmitTerms(next.PrefixSeed, reuse, Math.Min(_share, _step.Left), next.Forks.Length);
         if (pages.TryAdmit(next.Tables, next.Known, terms) is not { } shared)
         {
             _blocked = (next, pages.Returned);

@@ -30,12 +30,13 @@ public sealed class Sequence
     readonly List<int> _tokens = [];
 
     /// <summary>The first continuation of a request; the others are its forks.</summary>
-    public Sequence(GenerationRequest request, int lengthLimit, int pageGroups, string numericPath = "") : this(request, 0, lengthLimit, pageGroups)
+    public Sequence(GenerationRequest request, int lengthLimit, int pageGroups, string numericPath = "")
+        : this(request, 0, lengthLimit, pageGroups)
     {
         PrefixSeed = $"{numericPath}\0{request.CacheSalt}";
         _tokens.AddRange(request.Prompt);
         History = new(request.Prompt.AsSpan());
-        Forks = [.. Enumerable.Range(1, request.Choices - 1).Select(choice => new Sequence(request, choice, lengthLimit, pageGroups) { PrefixSeed = PrefixSeed })];
+        Forks = [.. Enumerable.Range(1, request.Choices - 1).Select(Fork)];
         Report = request.ReportsPrompt ? new() : null;
     }
 
@@ -92,7 +93,11 @@ public sealed class Sequence
     public bool Completes => Rows > 0 && Rows == Remaining;
 
     /// <summary>Tokens that it said, for penalties.</summary>
-    public TokenHistory History { get => field ?? throw new InvalidOperationException("An unborn continuation has no history."); private set; }
+    public TokenHistory History
+    {
+        get => field ?? throw new InvalidOperationException("A continuation has no history before its prompt is computed.");
+        private set;
+    }
 
     internal long Arrival { get; set; }
     internal string PrefixSeed { get; private init; } = "";
@@ -138,4 +143,6 @@ public sealed class Sequence
 
         return forks;
     }
+
+    Sequence Fork(int choice) => new(Request, choice, LengthLimit, Tables.Groups) { PrefixSeed = PrefixSeed };
 }
