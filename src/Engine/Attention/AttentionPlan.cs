@@ -72,6 +72,9 @@ public sealed record Branch(int Heads, Projection Query, string Main)
     /// <summary>Tensor of one more score a head, which takes weight and gives no value; null for none.</summary>
     public string? Sinks { get; init; }
 
+    /// <summary>From the layer's input to one number a head, whose sigmoid multiplies the head's output; null for none.</summary>
+    public Projection? HeadGate { get; init; }
+
     /// <summary>From the heads' outputs, side by side, to the hidden width.</summary>
     public required Projection Output { get; init; }
 }

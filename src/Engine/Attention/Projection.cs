@@ -21,26 +21,42 @@ public sealed record Projection(ImmutableArray<Step> Steps)
 public abstract record Step
 {
     /// <summary>y = W x + b.</summary>
-    /// <param name="Weight">Stored matrix [outputs x inputs].</param>
+    /// <param name="Weight">Stored matrix [outputs x inputs]; of an expert, "{0}" in it stands for the number, and without that the matrices are stacked.</param>
     /// <param name="Outputs">Rows that are used.</param>
     /// <param name="Inputs">Width of x.</param>
     public sealed record Linear(string Weight, int Outputs, int Inputs) : Step
     {
-        /// <summary>First row that is used.</summary>
+        /// <summary>First row that is used; with <see cref="Parts"/>, in each part.</summary>
         public int First { get; init; }
+
+        /// <summary>Equal parts of the stored matrix (heads, pairs of columns), each of which gives Outputs / Parts neighbouring rows.</summary>
+        public int Parts { get; init; } = 1;
+
+        /// <summary>The matrix is stored as [inputs x outputs], and rows mean its columns.</summary>
+        public bool Transposed { get; init; }
 
         /// <summary>Rows of the whole stored matrix; 0 when all are used.</summary>
         public int Of { get; init; }
 
         /// <summary>Stored vector [rows of the matrix] that is added; null for none.</summary>
         public string? Bias { get; init; }
+
+        /// <summary>Rows of the whole stored matrix.</summary>
+        public int StoredRows => Of == 0 ? Outputs : Of;
+
+        /// <summary>The stored rows that are used, in order.</summary>
+        public int[] UsedRows()
+        {
+            var (part, used) = (StoredRows / Parts, Outputs / Parts);
+            return [.. Enumerable.Range(0, Outputs).Select(row => row / used * part + First + row % used)];
+        }
     }
 
     /// <summary>Normalises vectors of <paramref name="Width"/> values, or the row when it is that wide.</summary>
     /// <param name="Kind">What a vector is divided by.</param>
     /// <param name="Width">Values of a vector.</param>
     /// <param name="Epsilon">Added under the root.</param>
-    /// <param name="Weight">Stored factors [width] or [row]; null for none.</param>
+    /// <param name="Weight">Stored factors [width] or [row]; null for none. With "{0}", the vectors 0, 1 and on side by side.</param>
     public sealed record Normalize(NormKind Kind, int Width, float Epsilon, string? Weight) : Step
     {
         /// <summary>Stored vector that is added after the factors; null for none.</summary>
@@ -55,6 +71,10 @@ public abstract record Step
     /// <param name="Width">Values of a vector.</param>
     /// <param name="Offset">First value that turns.</param>
     public sealed record Rotate(RotaryPlan Rotary, int Width, int Offset = 0) : Step;
+
+    /// <summary>Multiplies by a factor that depends on the token's position.</summary>
+    /// <param name="Factor">The factor.</param>
+    public sealed record MultiplyByPosition(PositionScale Factor) : Step;
 
     /// <summary>Multiplies by a number.</summary>
     /// <param name="Factor">The number.</param>

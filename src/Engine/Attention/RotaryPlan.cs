@@ -9,10 +9,10 @@ namespace Serving.Attention;
 /// <param name="Frequencies">Angle of each pair at position 1; the rotary width is twice as many.</param>
 /// <param name="Magnitude">Factor on cosine and sine (YaRN, LongRoPE).</param>
 /// <param name="Interleaved">Pairs are (2i, 2i + 1) instead of (i, i + width / 2).</param>
-public sealed record RotaryPlan(ImmutableArray<double> Frequencies, double Magnitude = 1, bool Interleaved = false)
+public sealed record RotaryPlan(ImmutableArray<double> Frequencies, double Magnitude = 1, bool Interleaved = false) : PositionTable
 {
     /// <summary>Values that turn.</summary>
-    public int Width => 2 * Frequencies.Length;
+    public override int Width => 2 * Frequencies.Length;
 
     /// <summary>Frequencies for sequences longer than <see cref="OriginalLength"/> (LongRoPE); empty when one set serves all.</summary>
     public ImmutableArray<double> LongFrequencies { get; init; } = [];
@@ -25,15 +25,15 @@ public sealed record RotaryPlan(ImmutableArray<double> Frequencies, double Magni
     /// </summary>
     /// <param name="position">Position of the token.</param>
     /// <param name="lengthLimit">Most tokens its sequence may reach, which fixes the set of frequencies for all its positions.</param>
-    /// <param name="angles">Where they go: <see cref="Width"/> values.</param>
-    public void Fill(int position, int lengthLimit, Span<float> angles)
+    /// <param name="values">Where they go: <see cref="Width"/> values.</param>
+    public override void Fill(int position, int lengthLimit, Span<float> values)
     {
         var frequencies = LongFrequencies.IsEmpty || lengthLimit <= OriginalLength ? Frequencies : LongFrequencies;
         for (var i = 0; i < frequencies.Length; i++)
         {
             var (sin, cos) = Math.SinCos(position * frequencies[i]);
-            angles[i] = (float)(cos * Magnitude);
-            angles[frequencies.Length + i] = (float)(sin * Magnitude);
+            values[i] = (float)(cos * Magnitude);
+            values[frequencies.Length + i] = (float)(sin * Magnitude);
         }
     }
 

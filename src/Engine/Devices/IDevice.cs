@@ -42,15 +42,19 @@ public interface IDevice : IDisposable
 
     /// <summary>
     /// Row r * Chosen + j of the destination is the matrix of the j-th expert of row r, times row r of the source
-    /// (or row r * Chosen + j when the source has that many rows). Experts past the end of the stack copy their input.
+    /// (or row r * Chosen + j when the source has that many rows), plus the expert's row of the biases [experts x outputs], if any.
+    /// Experts past the end of the stack have no weights: their rows become zero.
     /// </summary>
-    void MultiplyExperts(Matrix experts, Tensor source, RoutedExperts routed, Tensor destination);
+    void MultiplyExperts(Matrix experts, Tensor source, Tensor biases, RoutedExperts routed, Tensor destination);
 
     /// <summary>Chooses experts from router logits [rows x experts]. A bias [1 x experts], if any, moves the choice but not the weights.</summary>
     void Route(RoutingRule rule, Tensor logits, Tensor bias, RoutedExperts routed);
 
-    /// <summary>destination[r] += sum over j of weight[r, j] * source[r * Chosen + j], in the order of j.</summary>
-    void CombineExperts(Tensor source, RoutedExperts routed, Tensor destination);
+    /// <summary>
+    /// destination[r] += sum over j of weight[r, j] * source[r * Chosen + j], in the order of j. Where the j-th expert's number is not
+    /// below <paramref name="experts"/> it is the identity, and row r of <paramref name="input"/> stands in for its output.
+    /// </summary>
+    void CombineExperts(Tensor source, Tensor input, int experts, RoutedExperts routed, Tensor destination);
 
     /// <summary>Normalises every vector; source and destination may be the same.</summary>
     void Normalize(Norm norm, Tensor source, Tensor destination);
@@ -61,13 +65,16 @@ public interface IDevice : IDisposable
     /// </summary>
     void Rotate(Tensor vectors, Tensor angles, bool interleaved);
 
-    /// <summary>destination = activation(gate) * up, or activation(gate) alone when <paramref name="up"/> is empty.</summary>
-    void Activate(Activation activation, Tensor gate, Tensor up, Tensor destination);
+    /// <summary>destination = gate and up by the rule, or its activation of gate alone when <paramref name="up"/> is empty.</summary>
+    void Activate(GateRule rule, Tensor gate, Tensor up, Tensor destination);
 
     /// <summary>destination += source * scale.</summary>
     void Add(Tensor source, float scale, Tensor destination);
 
-    /// <summary>destination *= factor, or row r times factors[r] when <paramref name="factors"/> [rows x 1] is not empty.</summary>
+    /// <summary>
+    /// destination *= factor; or, when <paramref name="factors"/> is not empty, row r times factors[r] [rows x 1],
+    /// or vector h of row r times factors[r, h] [rows x heads].
+    /// </summary>
     void Scale(Tensor destination, float factor, Tensor factors);
 
     /// <summary>destination[i] = source[rows[i]].</summary>

@@ -41,4 +41,24 @@ public enum Activation
 
     /// <summary>1 / (1 + exp(-x)).</summary>
     Sigmoid,
+
+    /// <summary>The hyperbolic tangent.</summary>
+    Tanh,
+}
+
+/// <summary>
+/// How a gate acts on what it gates: min(f(min(gate, GateLimit)), ResultLimit) * (clamp(up, -UpLimit, UpLimit) + UpOffset).
+/// A limit of 0 is none.
+/// </summary>
+/// <param name="Function">The function f.</param>
+/// <param name="Sharpness">a in x * sigmoid(a * x), for <see cref="Activation.Silu"/> alone.</param>
+/// <param name="GateLimit">Upper bound on what enters the function.</param>
+/// <param name="ResultLimit">Upper bound on what leaves the function.</param>
+/// <param name="UpLimit">Bound on the size of what is gated.</param>
+/// <param name="UpOffset">Added to what is gated, after the bound.</param>
+public readonly record struct GateRule(
+    Activation Function, float Sharpness = 1, float GateLimit = 0, float ResultLimit = 0, float UpLimit = 0, float UpOffset = 0)
+{
+    /// <summary>The function alone, with nothing around it.</summary>
+    public static implicit operator GateRule(Activation function) => new(function);
 }

@@ -41,12 +41,14 @@ public static class ShapeChecks
     }
 
     /// <summary>The arguments of <see cref="IDevice.MultiplyExperts"/>.</summary>
-    public static void MultiplyExperts(Matrix experts, Tensor source, RoutedExperts routed, Tensor destination)
+    public static void MultiplyExperts(Matrix experts, Tensor source, Tensor biases, RoutedExperts routed, Tensor destination)
     {
         var (rows, chosen) = (routed.Weights.Rows, routed.Weights.Width);
         if (source.Columns != experts.Inputs || destination.Columns != experts.Outputs || destination.Rows != rows * chosen
-            || (source.Rows != rows && source.Rows != rows * chosen))
-            throw Mismatch("multiply experts", $"experts {Of(experts)}, {chosen} chosen, source {Of(source)}, destination {Of(destination)}");
+            || (source.Rows != rows && source.Rows != rows * chosen)
+            || (!biases.IsEmpty && (biases.Rows != experts.Stack || biases.Columns != experts.Outputs)))
+            throw Mismatch("multiply experts",
+                $"experts {Of(experts)}, {chosen} chosen, source {Of(source)}, biases {Of(biases)}, destination {Of(destination)}");
     }
 
     /// <summary>The arguments of <see cref="IDevice.Route"/>.</summary>
@@ -61,10 +63,11 @@ public static class ShapeChecks
     }
 
     /// <summary>The arguments of <see cref="IDevice.CombineExperts"/>.</summary>
-    public static void CombineExperts(Tensor source, RoutedExperts routed, Tensor destination)
+    public static void CombineExperts(Tensor source, Tensor input, RoutedExperts routed, Tensor destination)
     {
-        if (source.Columns != destination.Columns || routed.Weights.Rows != destination.Rows || source.Rows != destination.Rows * routed.Weights.Width)
-            throw Mismatch("combine experts", $"source {Of(source)}, weights {Of(routed.Weights)}, destination {Of(destination)}");
+        if (source.Columns != destination.Columns || routed.Weights.Rows != destination.Rows || source.Rows != destination.Rows * routed.Weights.Width
+            || input.Rows != destination.Rows || input.Columns != destination.Columns)
+            throw Mismatch("combine experts", $"source {Of(source)}, input {Of(input)}, weights {Of(routed.Weights)}, destination {Of(destination)}");
     }
 
     /// <summary>The arguments of <see cref="IDevice.Normalize"/>.</summary>
@@ -85,6 +88,15 @@ public static class ShapeChecks
             throw Mismatch("rotate", $"vectors {Of(vectors)}, angles {Of(angles)}");
     }
 
+    /// <summary>The arguments of <see cref="IDevice.Activate"/>.</summary>
+    public static void Activate(GateRule rule, Tensor gate, Tensor up, Tensor destination)
+    {
+        Same("activate", gate, destination);
+        if (!up.IsEmpty) Same("activate", gate, up);
+        if (rule.Sharpness != 1 && rule.Function != Activation.Silu)
+            throw Mismatch("activate", $"{rule.Function} has no sharpness, but {rule.Sharpness} was given");
+    }
+
     /// <summary>Two tensors of equal sizes.</summary>
     public static void Same(string operation, Tensor source, Tensor destination)
     {
@@ -95,7 +107,7 @@ public static class ShapeChecks
     /// <summary>The arguments of <see cref="IDevice.Scale"/>.</summary>
     public static void Scale(Tensor destination, Tensor factors)
     {
-        if (!factors.IsEmpty && (factors.Columns != 1 || factors.Rows != destination.Rows))
+        if (!factors.IsEmpty && ((factors.Columns != 1 && factors.Columns != destination.Heads) || factors.Rows != destination.Rows))
             throw Mismatch("scale", $"destination {Of(destination)}, factors {Of(factors)}");
     }
 

@@ -8,19 +8,17 @@ namespace Serving.Model;
 /// <summary>A model on a device: embeds a step's tokens, runs its layers over the cache, and gives logits of the rows that are asked for.</summary>
 public sealed class Decoder : IDecoder, IDisposable
 {
-    /// <summary>A block with its norms.</summary>
-    sealed record Block(Norm? Before, Func<Tensor, StepInput, Tensor> Run, Norm? After, float Scale);
-
     readonly ModelPlan _plan;
     readonly IDevice _device;
     readonly LayerContext _context;
     readonly LatentCache _cache;
     readonly Matrix _embedding;
+    readonly Matrix? _positions;
     readonly Matrix _head;
     readonly Norm? _finalNorm;
-    readonly Block[][] _layers;
+    readonly BoundBlock[][] _layers;
+    readonly ResidualStream _stream;
     readonly float[] _logits;
-    Tensor _hidden;
 
     /// <summary>Brings a model's weights to a device.</summary>
     /// <param name="plan">The model.</param>
@@ -35,10 +33,12 @@ public sealed class Decoder : IDecoder, IDisposable
         _cache = cache;
         _context = new(device, weights, new(device), new(device, maxRows));
         _embedding = weights.Matrix(new(plan.Embedding, plan.VocabularySize, plan.HiddenSize));
+        _positions = plan.Positions is null ? null : weights.Matrix(new(plan.Positions, plan.MaxLength, plan.HiddenSize));
         _head = weights.Matrix(new(plan.Head, plan.VocabularySize, plan.HiddenSize));
         _finalNorm = Bind(plan.FinalNorm);
         var attentions = Enumerable.Range(0, int.MaxValue).GetEnumerator();
         _layers = [.. plan.Layers.Select(layer => layer.Blocks.Select(block => Bind(block, attentions)).ToArray())];
+        _stream = new(_context);
         _logits = new float[LogitRows * plan.VocabularySize];
     }
 
@@ -57,28 +57,29 @@ public sealed class Decoder : IDecoder, IDisposable
     /// <inheritdoc/>
     public void Forward(StepInput step)
     {
-        var rows = step.Rows.Rows;
         _context.Scratch.Release(default);
-        _context.Rotary.Fill(step);
-        _hidden = _context.Scratch.Take(rows, HiddenSize);
-        _device.Embed(_embedding, step.Tokens.AsSpan(0, rows), _plan.EmbeddingScale, _hidden);
-        Probe?.Invoke(0, _hidden);
+        _context.Positions.Fill(step);
+        _stream.Begin(Embed(step));
+        Probe?.Invoke(0, _stream.Rows);
         for (var layer = 0; layer < _layers.Length; layer++)
         {
-            foreach (var block in _layers[layer]) Run(block, step);
-            Probe?.Invoke(layer + 1, _hidden);
+            foreach (var block in _layers[layer]) _stream.Run(block, step);
+            Probe?.Invoke(layer + 1, _stream.Rows);
         }
     }
 
-    void Run(Block block, StepInput step)
+    Tensor Embed(StepInput step)
     {
+        var rows = step.Rows.Rows;
+        var embedded = _context.Scratch.Take(rows, HiddenSize);
+        _device.Embed(_embedding, step.Tokens.AsSpan(0, rows), _plan.EmbeddingScale, embedded);
+        if (_positions is null) return embedded;
         var mark = _context.Scratch.Mark();
-        var input = _hidden;
-        if (block.Before is { } before) _device.Normalize(before, _hidden, input = _context.Scratch.Take(_hidden.Rows, HiddenSize));
-        var result = block.Run(input, step);
-        if (block.After is { } after) _device.Normalize(after, result, result);
-        _device.Add(result, block.Scale, _hidden);
+        var positions = _context.Scratch.Take(rows, HiddenSize);
+        _device.Embed(_positions, step.Rows.Positions.AsSpan(0, rows), 1, positions);
+        _device.Add(positions, 1, embedded);
         _context.Scratch.Release(mark);
+        return embedded;
     }
 
     /// <inheritdoc/>
@@ -89,10 +90,18 @@ public sealed class Decoder : IDecoder, IDisposable
         var logits = _context.Scratch.Take(rows.Length, VocabularySize);
         _device.Multiply(_head, HeadInput(rows), default, logits);
         if (_plan.LogitScale != 1) _device.Scale(logits, _plan.LogitScale, default);
+        if (_plan.LogitSoftcap != 0) Cap(logits);
         var host = _logits.AsSpan(0, rows.Length * VocabularySize);
         _device.Read(logits, host);
         _context.Scratch.Release(mark);
         return host;
+    }
+
+    void Cap(Tensor logits)
+    {
+        _device.Scale(logits, 1 / _plan.LogitSoftcap, default);
+        _device.Activate(Activation.Tanh, logits, default, logits);
+        _device.Scale(logits, _plan.LogitSoftcap, default);
     }
 
     /// <inheritdoc/>
@@ -110,13 +119,13 @@ public sealed class Decoder : IDecoder, IDisposable
     public void Dispose()
     {
         _context.Scratch.Dispose();
-        _context.Rotary.Dispose();
+        _context.Positions.Dispose();
     }
 
     Tensor HeadInput(ReadOnlySpan<int> rows)
     {
         var input = _context.Scratch.Take(rows.Length, HiddenSize);
-        _device.Gather(_hidden, rows, input);
+        _device.Gather(_stream.Rows, rows, input);
         if (_finalNorm is { } norm) _device.Normalize(norm, input, input);
         if (_plan.HeadInputScale != 1) _device.Scale(input, _plan.HeadInputScale, default);
         return input;
@@ -124,7 +133,8 @@ public sealed class Decoder : IDecoder, IDisposable
 
     Norm? Bind(Step.Normalize? norm) => norm is null ? null : ProjectionLayer.Bind(norm, _context);
 
-    Block Bind(BlockPlan block, IEnumerator<int> attentions) => new(Bind(block.Before), Body(block, attentions), Bind(block.After), block.Scale);
+    BoundBlock Bind(BlockPlan block, IEnumerator<int> attentions) =>
+        new(Bind(block.Before), Body(block, attentions), Bind(block.After), block.Scale, block.AddsAfter);
 
     int PageGroup(int layer)
     {

@@ -22,6 +22,9 @@ public sealed record ModelPlan
     /// <summary>Factor on embedded rows.</summary>
     public float EmbeddingScale { get; init; } = 1;
 
+    /// <summary>Stored table [MaxLength x HiddenSize] whose rows are added to the embedded tokens by position; null for none.</summary>
+    public string? Positions { get; init; }
+
     /// <summary>The layers, first to last.</summary>
     public required ImmutableArray<LayerPlan> Layers { get; init; }
 
@@ -36,6 +39,9 @@ public sealed record ModelPlan
 
     /// <summary>Factor on logits.</summary>
     public float LogitScale { get; init; } = 1;
+
+    /// <summary>c in c * tanh(logit / c), after the factor; 0 for none.</summary>
+    public float LogitSoftcap { get; init; }
 
     /// <summary>Attention of every block that has one, in the order of the blocks.</summary>
     public IEnumerable<AttentionPlan> Attentions => Layers.SelectMany(layer => layer.Blocks).OfType<AttentionBlock>().Select(block => block.Plan);
@@ -56,6 +62,9 @@ public abstract record BlockPlan
 
     /// <summary>Factor on what the block gives.</summary>
     public float Scale { get; init; } = 1;
+
+    /// <summary>How many blocks of the layer run before the result is added; those do not see it yet.</summary>
+    public int AddsAfter { get; init; }
 }
 
 /// <summary>A block of attention.</summary>
@@ -69,17 +78,17 @@ public sealed record FeedForwardBlock(FeedForwardPlan Plan) : BlockPlan;
 /// <summary>A feed-forward network as data.</summary>
 public abstract record FeedForwardPlan;
 
-/// <summary>down(activation(gate x) * up x), or down(activation(up x)) without a gate.</summary>
+/// <summary>down(activation(gate x) * up x), or down(activation(up x)) without a gate. Biases of experts are stored stacked.</summary>
 /// <param name="Gate">Gate matrix; null for none.</param>
 /// <param name="Up">Up matrix.</param>
 /// <param name="Down">Down matrix.</param>
-/// <param name="Activation">The function.</param>
-public sealed record DenseFeedForward(Step.Linear? Gate, Step.Linear Up, Step.Linear Down, Activation Activation) : FeedForwardPlan;
+/// <param name="Activation">The function, and what is done around it.</param>
+public sealed record DenseFeedForward(Step.Linear? Gate, Step.Linear Up, Step.Linear Down, GateRule Activation) : FeedForwardPlan;
 
 /// <summary>Experts chosen by a router, and what every token passes through beside them.</summary>
 /// <param name="Router">Router matrix [experts x hidden].</param>
 /// <param name="Rule">How experts are chosen.</param>
-/// <param name="Expert">One expert; "{0}" in its names stands for the number.</param>
+/// <param name="Expert">One expert; "{0}" in its names stands for the number, and names without it for all experts stacked.</param>
 public sealed record RoutedFeedForward(Step.Linear Router, RoutingRule Rule, DenseFeedForward Expert) : FeedForwardPlan
 {
     /// <summary>Experts that have weights; those past them give their input back.</summary>
@@ -88,6 +97,12 @@ public sealed record RoutedFeedForward(Step.Linear Router, RoutingRule Rule, Den
     /// <summary>Stored vector [experts] that moves the choice but not the weights; null for none.</summary>
     public string? ChoiceBias { get; init; }
 
+    /// <summary>An expert's input is multiplied by its weight, instead of its output.</summary>
+    public bool WeighsInput { get; init; }
+
     /// <summary>Network of every token, added to the experts; null for none.</summary>
     public DenseFeedForward? Shared { get; init; }
+
+    /// <summary>Matrix [1 x hidden] to a number whose sigmoid multiplies what the shared network gives; null for none.</summary>
+    public Step.Linear? SharedGate { get; init; }
 }

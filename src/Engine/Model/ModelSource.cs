@@ -5,6 +5,9 @@ using Serving.Devices;
 
 namespace Serving.Model;
 
+/// <summary>Names of the tensors outside the layers, without the ending .weight; the first two follow the root.</summary>
+public sealed record OuterNames(string Embedding = "embed_tokens", string FinalNorm = "norm", string Head = "lm_head");
+
 /// <summary>
 /// A checkpoint as a model type reads it, with the parts that most decoders share: pre-norm blocks of attention and feed-forward under
 /// the tensor names of Llama's checkpoints. A type states where it differs.
@@ -13,20 +16,35 @@ namespace Serving.Model;
 /// <param name="Tensors">The tensors.</param>
 public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
 {
+    /// <summary>What the names of all tensors but the head begin with.</summary>
+    public string Root { get; init; } = "model.";
+
+    /// <summary>What the list of layers is called.</summary>
+    public string LayerList { get; init; } = "layers";
+
+    /// <summary>Names of the tensors outside the layers.</summary>
+    public OuterNames Names { get; init; } = new();
+
     /// <summary>Layers of the model.</summary>
     public int Layers => Config.Int("num_hidden_layers");
 
     /// <summary>Values in a hidden row.</summary>
     public int HiddenSize => Config.Int("hidden_size");
 
+    /// <summary>What norms divide by.</summary>
+    public NormKind Norms { get; init; }
+
+    /// <summary>Added to every factor of a norm: 1 where files hold w of 1 + w.</summary>
+    public float NormOffset { get; init; }
+
     /// <summary>Epsilon of the norms.</summary>
-    public float Epsilon => Config.Float("rms_norm_eps");
+    public float Epsilon => Config.Float(Norms == NormKind.Layer ? "layer_norm_eps" : "rms_norm_eps");
 
     /// <summary>Factor on what each block adds.</summary>
     public float ResidualScale { get; init; } = 1;
 
     /// <summary>The non-linear function that the configuration names.</summary>
-    public Activation Activation => Config.OneOf("hidden_act", "silu", "swish", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "relu2") switch
+    public Activation Activation => Config.OneOf("hidden_act", "silu", "swish", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "relu2") switch
     {
         "silu" or "swish" => Activation.Silu,
         "gelu" => Activation.Gelu,
@@ -35,8 +53,15 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
         _ => Activation.GeluTanh,
     };
 
-    /// <summary>Root-mean-square norm of the hidden state.</summary>
-    public Step.Normalize Norm(string weight) => new(NormKind.RootMeanSquare, HiddenSize, Epsilon, weight);
+    /// <summary>What the names of a layer's tensors begin with.</summary>
+    public string Prefix(int layer) => $"{Root}{LayerList}.{layer}.";
+
+    /// <summary>The norm NAME.weight of the hidden state, with NAME.bias if the checkpoint has it.</summary>
+    public Step.Normalize Norm(string name) => new(Norms, HiddenSize, Epsilon, $"{name}.weight")
+    {
+        Bias = Tensors.Has($"{name}.bias") ? $"{name}.bias" : null,
+        Offset = NormOffset,
+    };
 
     /// <summary>Which rows a layer's tokens see: all, a sliding window or a chunk.</summary>
     public RowPolicy Rows(int layer) => Config.LayerTypes()[layer] switch
@@ -53,57 +78,83 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
         return value > 0 ? value : throw Config.Wrong(key, $"{value}", "a positive number of tokens");
     }
 
-    /// <summary>The score factor of latent attention: one over the root of the key width, times YaRN's magnitude squared if it has one for all dimensions.</summary>
-    public AttentionContext LatentScale(AttentionContext layer)
+    /// <summary>
+    /// Latent attention of a layer: all of the rotary width turns, and scores are divided by the root of the key width, times YaRN's
+    /// magnitude squared if it has one for all dimensions.
+    /// </summary>
+    public AttentionContext Latent(AttentionContext layer)
     {
-        var magnitude = Config.Rope().ScoreMagnitude();
-        return layer with { Scale = (float)(magnitude * magnitude / Math.Sqrt(Config.Int("qk_nope_head_dim") + Config.Int("qk_rope_head_dim"))) };
+        var rope = Config.Rope() with { PartialFactor = 1 };
+        var magnitude = rope.ScoreMagnitude();
+        return layer with
+        {
+            Rotary = rope.Plan,
+            Scale = (float)(magnitude * magnitude / Math.Sqrt(Config.Int("qk_nope_head_dim") + Config.Int("qk_rope_head_dim"))),
+        };
     }
 
     /// <summary>Block of attention of a layer; <paramref name="adapt"/> states what differs from the configuration's common meaning.</summary>
     public AttentionBlock Attention(int layer, Func<AttentionContext, AttentionContext>? adapt = null)
     {
-        var context = new AttentionContext(Config, Tensors, layer, $"model.layers.{layer}.self_attn.")
+        var context = new AttentionContext(Config, Tensors, layer, $"{Prefix(layer)}self_attn.")
         {
+            Norms = Norms,
             Epsilon = Epsilon,
-            Rotary = width => Config.Rope().Plan(width),
+            NormOffset = NormOffset,
+            Rotary = width => Config.Rope(Config.LayerTypes()[layer]).Plan(width),
             Rows = Rows(layer),
         };
         context = adapt?.Invoke(context) ?? context;
-        return new(AttentionFamilies.Of(context).Plan(context)) { Before = Norm($"model.layers.{layer}.input_layernorm.weight"), Scale = ResidualScale };
+        return new(AttentionFamilies.Of(context).Plan(context)) { Before = Norm($"{Prefix(layer)}input_layernorm"), Scale = ResidualScale };
     }
 
     /// <summary>Block of a gated feed-forward network of a layer.</summary>
-    public FeedForwardBlock FeedForward(int layer) => FeedForward(layer, Dense($"model.layers.{layer}.mlp.", Config.Int("intermediate_size")));
+    public FeedForwardBlock FeedForward(int layer) => FeedForward(layer, Dense($"{Prefix(layer)}mlp.", Config.Int("intermediate_size")));
 
     /// <summary>Block of a given feed-forward network of a layer.</summary>
     public FeedForwardBlock FeedForward(int layer, FeedForwardPlan plan) =>
-        new(plan) { Before = Norm($"model.layers.{layer}.post_attention_layernorm.weight"), Scale = ResidualScale };
+        new(plan) { Before = Norm($"{Prefix(layer)}post_attention_layernorm"), Scale = ResidualScale };
 
     /// <summary>down(activation(gate x) * up x) under the names PREFIX{gate,up,down}_proj.</summary>
     public DenseFeedForward Dense(string prefix, int width) => new(
         Linear($"{prefix}gate_proj", width, HiddenSize), Linear($"{prefix}up_proj", width, HiddenSize), Linear($"{prefix}down_proj", HiddenSize, width), Activation);
 
+    /// <summary>down(activation(up x)) under the given names.</summary>
+    public DenseFeedForward Plain(string up, string down, int width) =>
+        new(null, Linear(up, width, HiddenSize), Linear(down, HiddenSize, width), Activation);
+
+    /// <summary>Experts PREFIXexperts.N. behind the router PREFIXgate.</summary>
+    public RoutedFeedForward Experts(string prefix, RoutingRule rule, int width) =>
+        new(Linear($"{prefix}gate", rule.Experts, HiddenSize), rule, Dense($"{prefix}experts.{{0}}.", width)) { Experts = rule.Experts };
+
     /// <summary>The matrix NAME.weight, with NAME.bias if the checkpoint has it.</summary>
     public Step.Linear Linear(string name, int outputs, int inputs) =>
         new($"{name}.weight", outputs, inputs) { Bias = Tensors.Has($"{name}.bias") ? $"{name}.bias" : null };
+
+    /// <summary>Leaves out the layers behind the last one, which predict further tokens in training.</summary>
+    public void IgnorePredictionLayers()
+    {
+        for (var extra = 0; extra < Config.Int("num_nextn_predict_layers", 0); extra++)
+            Tensors.Ignore($"{Prefix(Layers + extra)}*", "layers that predict further tokens are not served");
+    }
 
     /// <summary>The whole model, from the blocks of each layer.</summary>
     public ModelPlan Decoder(Func<int, ImmutableArray<BlockPlan>> blocks)
     {
         // A bias is used exactly when its tensor is there, and a tensor that nobody uses is an error.
         Config.Ignore("attention_bias", "mlp_bias");
-        return Outer(blocks);
+        Tensors.Ignore("*.rotary_emb.inv_freq", "frequencies follow from the configuration");
+        var (embedding, tied) = ($"{Root}{Names.Embedding}.weight", Config.Bool("tie_word_embeddings", false));
+        if (tied) Tensors.Ignore($"{Names.Head}.weight", "the embedding is the head");
+        return new()
+        {
+            HiddenSize = HiddenSize,
+            VocabularySize = Config.Int("vocab_size"),
+            MaxLength = Config.Int("max_position_embeddings"),
+            Embedding = embedding,
+            Layers = [.. Enumerable.Range(0, Layers).Select(layer => new LayerPlan(blocks(layer)))],
+            FinalNorm = Norm($"{Root}{Names.FinalNorm}"),
+            Head = tied ? embedding : $"{Names.Head}.weight",
+        };
     }
-
-    ModelPlan Outer(Func<int, ImmutableArray<BlockPlan>> blocks) => new()
-    {
-        HiddenSize = HiddenSize,
-        VocabularySize = Config.Int("vocab_size"),
-        MaxLength = Config.Int("max_position_embeddings"),
-        Embedding = "model.embed_tokens.weight",
-        Layers = [.. Enumerable.Range(0, Layers).Select(layer => new LayerPlan(blocks(layer)))],
-        FinalNorm = Norm("model.norm.weight"),
-        Head = Config.Bool("tie_word_embeddings", false) ? "model.embed_tokens.weight" : "lm_head.weight",
-    };
 }

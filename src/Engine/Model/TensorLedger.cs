@@ -16,6 +16,9 @@ public sealed class TensorLedger(Checkpoint checkpoint)
     /// <summary>Whether the checkpoint has the tensor.</summary>
     public bool Has(string name) => checkpoint.Tensors.ContainsKey(name) || checkpoint.Unserved.ContainsKey(name);
 
+    /// <summary>How many values a vector has; null if the checkpoint does not have it.</summary>
+    public int? Length(string name) => checkpoint.Tensors.TryGetValue(name, out var tensor) ? tensor.Columns : null;
+
     /// <summary>The whole tensor, which must have the given shape and not have been taken before.</summary>
     public StoredTensor Take(string name, params ReadOnlySpan<int> shape)
     {

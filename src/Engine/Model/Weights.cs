@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Serving.Attention;
 using Serving.Devices;
 using Serving.Devices.Reference;
@@ -11,41 +10,61 @@ namespace Serving.Model;
 /// <param name="round">Whether float32 and float16 matrices are rounded to bfloat16.</param>
 public sealed class Weights(TensorLedger ledger, IDevice device, bool round = false)
 {
-    readonly Dictionary<(string Name, int First, int Rows), Matrix> _matrices = [];
+    readonly Dictionary<Step.Linear, Matrix> _matrices = [];
     readonly Dictionary<string, Tensor> _vectors = [];
+    readonly HashSet<string> _taken = [];
     readonly List<Array> _built = [];
 
-    /// <summary>The matrix of a linear step: all rows of a stored matrix, or a range of them.</summary>
+    /// <summary>The matrix of a linear step: all rows of a stored matrix, or some of them.</summary>
     public Matrix Matrix(Step.Linear linear)
     {
-        var key = (linear.Weight, linear.First, linear.Outputs);
+        var key = linear with { Bias = null };
         if (_matrices.TryGetValue(key, out var known)) return known;
-        return _matrices[key] = Load(Rounded(linear.Of == 0
-            ? ledger.Take(linear.Weight, linear.Outputs, linear.Inputs)
-            : ledger.TakeRows(linear.Weight, linear.First, linear.Outputs, linear.Of, linear.Inputs)));
+        return _matrices[key] = linear switch
+        {
+            { Transposed: false, Of: 0 } => Load(ledger.Take(linear.Weight, linear.Outputs, linear.Inputs)),
+            { Transposed: false, Parts: 1 } => Load(ledger.TakeRows(linear.Weight, linear.First, linear.Outputs, linear.Of, linear.Inputs)),
+            _ => Assemble(linear, [Shared(linear.Weight, StoredShape(linear))]),
+        };
     }
 
-    /// <summary>A stored vector as float32 [1 x n].</summary>
+    /// <summary>The bias of a linear step [1 x outputs]; empty when it has none.</summary>
+    public Tensor Bias(Step.Linear linear)
+    {
+        if (linear.Bias is null) return default;
+        if (linear.Parts == 1) return Vector(linear.Bias).Slice(linear.First, linear.Outputs);
+        var values = Widen(Shared(linear.Bias, [linear.StoredRows]));
+        return Put([.. linear.UsedRows().Select(row => values[row])], 1);
+    }
+
+    /// <summary>A stored vector as float32 [1 x n]; the vectors 0, 1 and on side by side when the name holds "{0}".</summary>
     public Tensor Vector(string name)
     {
         if (_vectors.TryGetValue(name, out var known)) return known;
-        var stored = ledger.Take(name);
-        var values = new float[stored.Count];
-        for (var row = 0; row < stored.Rows; row++) RowWidening.Widen(stored, row, values.AsSpan(row * stored.Columns, stored.Columns));
-        var vector = Tensor.Matrix(device.Allocate((long)values.Length * sizeof(float)), 1, values.Length);
-        device.Write(values, vector);
-        return _vectors[name] = vector;
+        var names = name.Contains("{0}", StringComparison.Ordinal)
+            ? Enumerable.Range(0, int.MaxValue).Select(i => string.Format(name, i)).TakeWhile(ledger.Has)
+            : [name];
+        return _vectors[name] = Put([.. names.SelectMany(part => Widen(ledger.Take(part)))], 1);
     }
 
-    /// <summary>The experts of a linear step whose name holds "{0}" for the number, as one stack.</summary>
+    /// <summary>The experts of a linear step, as one stack.</summary>
     public Matrix Experts(Step.Linear linear, int experts)
     {
-        var stored = Enumerable.Range(0, experts)
-            .Select(expert => Rounded(ledger.Take(string.Format(linear.Weight, expert), linear.Outputs, linear.Inputs))).ToList();
-        var mixed = stored.FirstOrDefault(tensor => tensor.Type != stored[0].Type);
-        if (mixed is not null)
-            throw new CheckpointException($"Expert {mixed.Name} is stored as {mixed.Type.Name()}, {stored[0].Name} as {stored[0].Type.Name()}; experts of a layer must be stored alike.");
-        return Stack(stored, linear.Outputs, linear.Inputs);
+        int[] shape = StoredShape(linear);
+        if (linear.Weight.Contains("{0}", StringComparison.Ordinal))
+            return Assemble(linear, [.. Enumerable.Range(0, experts).Select(expert => Shared(string.Format(linear.Weight, expert), shape))]);
+        var stack = Shared(linear.Weight, [experts, .. shape]);
+        return linear is { Transposed: false, Of: 0 }
+            ? Load(stack)
+            : Assemble(linear, [.. Enumerable.Range(0, experts).Select(stack.At)]);
+    }
+
+    /// <summary>The biases of a linear step's experts, which are stored stacked [experts x outputs]; empty when it has none.</summary>
+    public Tensor ExpertBiases(Step.Linear linear, int experts)
+    {
+        if (linear.Bias is null) return default;
+        var (values, rows) = (Widen(Shared(linear.Bias, [experts, linear.StoredRows])), linear.UsedRows());
+        return Put([.. Enumerable.Range(0, experts).SelectMany(expert => rows.Select(row => values[expert * linear.StoredRows + row]))], experts);
     }
 
     /// <summary>
@@ -54,76 +73,66 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
     /// </summary>
     public Matrix KeyMap(HeadMap map, int heads)
     {
-        var transposed = Pinned<float>((long)heads * map.Inputs * map.Rows);
-        var row = new float[map.Inputs];
-        var type = StoredType.F32;
-        for (var head = 0; head < heads; head++)
-        {
-            var slice = Slice(map, head, heads);
-            type = slice.Type;
-            for (var n = 0; n < map.Rows; n++)
-            {
-                RowWidening.Widen(slice, n, row);
-                for (var c = 0; c < row.Length; c++) transposed[((long)head * row.Length + c) * map.Rows + n] = row[c];
-            }
-        }
-        return LoadBuilt(map.Weight, type, transposed, [heads, map.Inputs, map.Rows]);
+        var slices = Slices(map, heads);
+        var builder = new MatrixBuilder(TypeOf(slices[0].Type, transposed: true), heads, map.Inputs, map.Rows);
+        int[] columns = [.. Enumerable.Range(0, map.Inputs)];
+        foreach (var slice in slices) builder.AddColumns(slice, columns);
+        return Load(builder, map.Weight);
     }
 
     /// <summary>The slices of a head map as they are: [heads x Rows x inputs].</summary>
-    public Matrix ValueMap(HeadMap map, int heads) =>
-        Stack([.. Enumerable.Range(0, heads).Select(head => Rounded(Slice(map, head, heads)))], map.Rows, map.Inputs);
+    public Matrix ValueMap(HeadMap map, int heads) => Assemble(new(map.Weight, map.Rows, map.Inputs), Slices(map, heads));
 
-    StoredTensor Rounded(StoredTensor stored)
+    StoredTensor[] Slices(HeadMap map, int heads) =>
+        [.. Enumerable.Range(0, heads).Select(head => ledger.TakeRows(map.Weight, head * map.Stride + map.Offset, map.Rows, heads * map.Stride, map.Inputs))];
+
+    /// <summary>A tensor of which several steps use different parts.</summary>
+    StoredTensor Shared(string name, int[] shape) => _taken.Add(name) ? ledger.Take(name, shape) : ledger.TakeAgain(name, shape);
+
+    static int[] StoredShape(Step.Linear linear) =>
+        linear.Transposed ? [linear.Inputs, linear.StoredRows] : [linear.StoredRows, linear.Inputs];
+
+    /// <summary>The used rows of stored matrices of one type, as one stack.</summary>
+    Matrix Assemble(Step.Linear linear, StoredTensor[] sources)
     {
-        if (!round || stored.Type is not (StoredType.F32 or StoredType.F16)) return stored;
-        var halves = Pinned<ushort>(stored.Count);
-        var values = new float[stored.Columns];
-        for (var row = 0; row < stored.Rows; row++)
-        {
-            RowWidening.Widen(stored, row, values);
-            for (var i = 0; i < values.Length; i++) halves[row * values.Length + i] = BFloat16.Round(values[i]);
-        }
-        return new(stored.Name, StoredType.BF16, stored.Shape, AddressOf(halves));
+        var (first, rows) = (sources[0], linear.UsedRows());
+        var mixed = sources.FirstOrDefault(source => source.Type != first.Type);
+        if (mixed is not null)
+            throw new CheckpointException($"{mixed.Name} is stored as {mixed.Type.Name()}, {first.Name} as {first.Type.Name()}; matrices that work together must be stored alike.");
+        var builder = new MatrixBuilder(TypeOf(first.Type, linear.Transposed), sources.Length, linear.Outputs, linear.Inputs);
+        foreach (var source in sources)
+            if (linear.Transposed) builder.AddColumns(source, rows);
+            else builder.AddRows(source, rows);
+        return Load(builder, first.Name);
     }
 
-    StoredTensor Slice(HeadMap map, int head, int heads) =>
-        ledger.TakeRows(map.Weight, head * map.Stride + map.Offset, map.Rows, heads * map.Stride, map.Inputs);
+    StoredType TypeOf(StoredType stored, bool transposed) =>
+        stored == StoredType.BF16 || (round && (transposed || stored is StoredType.F32 or StoredType.F16)) ? StoredType.BF16
+        : transposed ? StoredType.F32
+        : stored;
 
-    /// <summary>Copies matrices of one shape and type side by side.</summary>
-    Matrix Stack(List<StoredTensor> matrices, int outputs, int inputs)
+    Matrix Load(StoredTensor stored)
     {
-        var bytes = Pinned<byte>(matrices.Sum(matrix => matrix.ByteLength));
-        var filled = 0;
-        foreach (var matrix in matrices)
-            for (var row = 0; row < matrix.Rows; row++, filled += (int)matrix.RowBytes)
-                matrix.Row(row).CopyTo(bytes.AsSpan(filled));
-        return Load(new(matrices[0].Name, matrices[0].Type, [matrices.Count, outputs, inputs], AddressOf(bytes)));
+        if (TypeOf(stored.Type, transposed: false) == stored.Type) return device.Load(stored);
+        var builder = new MatrixBuilder(StoredType.BF16, [.. stored.Shape]);
+        builder.AddRows(stored, [.. Enumerable.Range(0, stored.Rows)]);
+        return Load(builder, stored.Name);
     }
 
-    Matrix LoadBuilt(string name, StoredType type, float[] values, int[] shape)
+    Matrix Load(MatrixBuilder builder, string name)
     {
-        if (type != StoredType.BF16 && !round) return Load(new(name, StoredType.F32, [.. shape], AddressOf(values)));
-        var halves = Pinned<ushort>(values.Length);
-        for (var i = 0; i < values.Length; i++) halves[i] = BFloat16.Round(values[i]);
-        return Load(new(name, StoredType.BF16, [.. shape], AddressOf(halves)));
-    }
-
-    /// <summary>Brings a matrix to the device; what was built for it is dropped unless the device keeps reading it.</summary>
-    Matrix Load(StoredTensor source)
-    {
-        var matrix = device.Load(source);
-        if (!device.KeepsSource) _built.Clear();
+        if (device.KeepsSource) _built.Add(builder.Memory);
+        var matrix = device.Load(builder.Build(name));
+        GC.KeepAlive(builder);
         return matrix;
     }
 
-    /// <summary>Memory that stays where it is, and lives until the next matrix is loaded from it.</summary>
-    T[] Pinned<T>(long length)
+    Tensor Put(float[] values, int rows)
     {
-        var array = GC.AllocateUninitializedArray<T>(checked((int)length), pinned: true);
-        _built.Add(array);
-        return array;
+        var tensor = Tensor.Matrix(device.Allocate((long)values.Length * sizeof(float)), rows, values.Length / rows);
+        device.Write(values, tensor);
+        return tensor;
     }
 
-    static nint AddressOf(Array pinned) => Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0);
+    static float[] Widen(StoredTensor stored) => RowWidening.Widen(stored);
 }

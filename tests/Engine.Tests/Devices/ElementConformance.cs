@@ -113,6 +113,27 @@ public abstract class ElementConformance(Func<int, IDevice> create) : DeviceConf
                     });
     }
 
+    public static TheoryData<GateRule> Gates =>
+    [
+        new GateRule(Activation.Silu, Sharpness: 1.702f, GateLimit: 7, UpLimit: 7, UpOffset: 1),
+        new GateRule(Activation.Silu, ResultLimit: 1.5f, UpLimit: 1.5f),
+        new GateRule(Activation.GeluTanh, GateLimit: 0.5f),
+        new GateRule(Activation.Sigmoid, UpOffset: -2),
+    ];
+
+    [Theory, MemberData(nameof(Gates))]
+    public void Gate_rules_agree_with_the_reference(GateRule rule)
+    {
+        foreach (var (rows, width) in new[] { (1, 1), (3, 31), (13, 33), (2, 576) })
+            foreach (var gated in new[] { true, false })
+                Agrees($"{rule} of {rows} x {width}", lab =>
+                {
+                    var (gate, up) = (lab.Draw(rows, 1, width, 12), gated ? lab.Draw(rows, 1, width, 12) : default);
+                    lab.Device.Activate(rule, gate, up, gate);
+                    return lab.Read(gate);
+                });
+    }
+
     [Theory, MemberData(nameof(Activations))]
     public void An_activated_row_depends_on_that_row_alone(Activation activation) => RowsStandAlone($"{activation}", (lab, ids) =>
     {
@@ -131,6 +152,7 @@ public abstract class ElementConformance(Func<int, IDevice> create) : DeviceConf
                 lab.Device.Add(source, -0.75f, destination);
                 lab.Device.Scale(source, 1.25f, default);
                 lab.Device.Scale(destination, 3, lab.Draw(rows, 1, 1));
+                lab.Device.Scale(destination, 3, lab.Draw(rows, 1, heads));
                 return [.. lab.Read(source), .. lab.Read(destination)];
             });
     }
@@ -141,6 +163,15 @@ public abstract class ElementConformance(Func<int, IDevice> create) : DeviceConf
         using var lab = new DeviceLab(Device(), 1, loose: false);
         var rows = lab.Put([1, 2, 3, 4], 2, 1, 2);
         lab.Device.Scale(rows, 100, lab.Put([2, -1], 2, 1, 1));
+        Assert.Equal([2, 4, -3, -4], lab.Read(rows));
+    }
+
+    [Fact]
+    public void A_vector_with_a_factor_of_its_own_takes_no_other()
+    {
+        using var lab = new DeviceLab(Device(), 1, loose: false);
+        var rows = lab.Put([1, 2, 3, 4], 1, 2, 2);
+        lab.Device.Scale(rows, 100, lab.Put([2, -1], 1, 1, 2));
         Assert.Equal([2, 4, -3, -4], lab.Read(rows));
     }
 

@@ -83,19 +83,19 @@ public abstract class ExpertConformance(Func<int, IDevice> create) : DeviceConfo
                     var experts = lab.Device.Load(lab.Stored(type, 5, outputs, inputs));
                     var routed = lab.Routed(Ids([.. Enumerable.Range(0, rows)], 5), lab.Values(rows * 3), 3);
                     var (source, destination) = (lab.Draw(own ? rows * 3 : rows, 1, inputs), lab.Blank(rows * 3, 1, outputs));
-                    lab.Device.MultiplyExperts(experts, source, routed, destination);
+                    lab.Device.MultiplyExperts(experts, source, own ? lab.Draw(5, 1, outputs) : default, routed, destination);
                     lab.Sizes = [.. Enumerable.Repeat(MathF.Sqrt(inputs) * 4, rows * 3 * outputs)];
                     return lab.Read(destination);
                 });
     }
 
     [Fact]
-    public void Experts_past_the_stack_copy_their_input() => Agrees("identity experts", lab =>
+    public void Experts_past_the_stack_give_zeros() => Agrees("experts without weights", lab =>
     {
         var experts = lab.Device.Load(lab.Stored(StoredType.BF16, 2, 40, 40));
         var routed = lab.Routed(Ids([0, 1, 2, 3, 4], 4), lab.Values(15), 3);
-        var (source, destination) = (lab.Draw(5, 1, 40), lab.Blank(15, 1, 40));
-        lab.Device.MultiplyExperts(experts, source, routed, destination);
+        var destination = lab.Draw(15, 1, 40);
+        lab.Device.MultiplyExperts(experts, lab.Draw(5, 1, 40), lab.Draw(2, 1, 40), routed, destination);
         return lab.Read(destination);
     });
 
@@ -105,7 +105,7 @@ public abstract class ExpertConformance(Func<int, IDevice> create) : DeviceConfo
         var experts = lab.Device.Load(lab.Stored(StoredType.Q8_0, 5, 33, 96));
         var routed = lab.Routed(Ids(ids, 6), new float[ids.Length * 3], 3);
         var destination = lab.Blank(ids.Length * 3, 1, 33);
-        lab.Device.MultiplyExperts(experts, lab.DrawRows(ids, 1, 96), routed, destination);
+        lab.Device.MultiplyExperts(experts, lab.DrawRows(ids, 1, 96), lab.Draw(5, 1, 33), routed, destination);
         return lab.Read(destination);
     });
 
@@ -114,7 +114,16 @@ public abstract class ExpertConformance(Func<int, IDevice> create) : DeviceConfo
     {
         var routed = lab.Routed(new int[39], lab.Values(39), 3);
         var (source, destination) = (lab.Draw(39, 1, 71), lab.Draw(13, 1, 71));
-        lab.Device.CombineExperts(source, routed, destination);
+        lab.Device.CombineExperts(source, destination, 1, routed, destination);
+        return lab.Read(destination);
+    });
+
+    [Fact]
+    public void An_expert_past_the_given_number_is_the_identity() => Agrees("identity experts", lab =>
+    {
+        var routed = lab.Routed(Ids([.. Enumerable.Range(0, 13)], 5), lab.Values(39), 3);
+        var (source, destination) = (lab.Draw(39, 1, 71), lab.Draw(13, 1, 71));
+        lab.Device.CombineExperts(source, lab.Draw(13, 1, 71), 3, routed, destination);
         return lab.Read(destination);
     });
 
@@ -125,7 +134,7 @@ public abstract class ExpertConformance(Func<int, IDevice> create) : DeviceConfo
         var source = Tensor.Matrix(outputs.Address, ids.Length * 3, 71);
         var weights = lab.Read(lab.DrawRows(ids, 1, 3, salt: 1));
         var destination = lab.DrawRows(ids, 1, 71, salt: 2);
-        lab.Device.CombineExperts(source, lab.Routed(new int[ids.Length * 3], weights, 3), destination);
+        lab.Device.CombineExperts(source, lab.DrawRows(ids, 1, 71, salt: 3), 3, lab.Routed(Ids(ids, 5), weights, 3), destination);
         return lab.Read(destination);
     });
 

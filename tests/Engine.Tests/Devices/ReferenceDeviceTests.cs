@@ -49,9 +49,30 @@ public sealed class ReferenceDeviceTests : IDisposable
             Assert.Equal([3, 50, 500], _lab.Read(heads));
 
             var chosen = _lab.Blank(4, 1, 1);
-            _device.MultiplyExperts(stack, _lab.Put([1, 1, 0, 1], 2, 1, 2), _lab.Routed([2, 0, 1, 3], [1, 1, 1, 1], 2), chosen);
+            _device.MultiplyExperts(stack, _lab.Put([1, 1, 0, 1], 2, 1, 2), default, _lab.Routed([2, 0, 1, 3], [1, 1, 1, 1], 2), chosen);
             Assert.Equal([300, 3, 20, 0], _lab.Read(chosen));
+            _device.MultiplyExperts(
+                stack, _lab.Put([1, 1, 0, 1], 2, 1, 2), _lab.Put([1, 2, 4], 3, 1, 1), _lab.Routed([2, 0, 1, 3], [1, 1, 1, 1], 2), chosen);
+            Assert.Equal([304, 4, 22, 0], _lab.Read(chosen));
         }
+    }
+
+    [Fact]
+    public void An_expert_past_the_given_number_gives_its_input_back()
+    {
+        var sum = _lab.Put([100, 200], 1, 1, 2);
+        _device.CombineExperts(_lab.Put([1, 2, 9, 9], 2, 1, 2), _lab.Put([5, 6], 1, 1, 2), 3, _lab.Routed([2, 3], [2, 10], 2), sum);
+        Assert.Equal([152, 264], _lab.Read(sum));
+    }
+
+    [Theory]
+    [InlineData(9f, 9f, 4.5f)]
+    [InlineData(-9f, -9f, 0f)]
+    public void A_gate_rule_bounds_the_gate_above_and_what_it_gates_on_both_sides(float gate, float up, float expected)
+    {
+        var (gates, ups) = (_lab.Put([gate], 1, 1, 1), _lab.Put([up], 1, 1, 1));
+        _device.Activate(new(Activation.Relu, GateLimit: 3, ResultLimit: 1.5f, UpLimit: 2, UpOffset: 1), gates, ups, gates);
+        Assert.Equal(expected, _lab.Read(gates)[0]);
     }
 
     [Theory]

@@ -21,7 +21,7 @@ sealed class Golden : IDisposable
     Golden(string path, float tolerance, int firstHidden)
     {
         (_file, Tolerance, _firstHidden) = (SafetensorsFile.Open(path), tolerance, firstHidden);
-        Cases = [.. Enumerable.Range(0, 8).TakeWhile(k => Has($"{k}.input_ids", integers: true)).Select(Case)];
+        Cases = [.. Enumerable.Range(0, 8).Where(k => Has($"{k}.input_ids", integers: true)).Select(Case)];
     }
 
     public float Tolerance { get; }

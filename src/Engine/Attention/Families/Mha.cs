@@ -12,29 +12,41 @@ public sealed class Mha : IAttentionFamily
     public string Name => "MHA/GQA/MQA";
 
     /// <inheritdoc/>
-    public bool Describes(AttentionContext layer) =>
-        layer.Has("q_proj.weight") && layer.Has("k_proj.weight") && layer.Has("v_proj.weight") && !layer.Has("wq.weight");
+    public bool Describes(AttentionContext layer) => layer.Products is not null
+        || (layer.Has("q_proj.weight") && layer.Has("k_proj.weight") && layer.Has("v_proj.weight") && !layer.Has("wq.weight"));
 
     /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, groups, width) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.HeadWidth);
         if (groups < 1 || heads % groups != 0)
-            throw layer.Config.Wrong("num_key_value_heads", $"{groups}", $"a divisor of num_attention_heads = {heads}");
+            throw layer.Config.Wrong("num_key_value_heads", $"{groups}", $"a divisor of the {heads} query heads");
+        var (query, key, value, output) = layer.Products ?? new(
+            layer.Linear("q_proj", heads * width, hidden), layer.Linear("k_proj", groups * width, hidden),
+            layer.Linear("v_proj", groups * width, hidden), layer.Linear("o_proj", hidden, heads * width));
         return new()
         {
             Streams =
             [
-                new("key", Projection.Of(layer.Linear("k_proj", groups * width, hidden), layer.Norm("k_norm", width), layer.Rotate(width)), width, groups),
-                new("value", Projection.Of(layer.Linear("v_proj", groups * width, hidden)), width, groups),
+                new("key", Turned(layer, key, layer.HeadNorm(key.Outputs, "k_norm", "key_layernorm", "k_layernorm"), null), width, groups),
+                new("value", Projection.Of(value), width, groups),
             ],
-            Branch = new(heads, Projection.Of(layer.Linear("q_proj", heads * width, hidden), layer.Norm("q_norm", width), layer.Rotate(width)), "key")
+            Branch = new(heads, Turned(layer, query, layer.HeadNorm(query.Outputs, "q_norm", "query_layernorm", "q_layernorm"), layer.QueryEnd), "key")
             {
                 Value = "value",
                 Scale = layer.Scale ?? 1 / MathF.Sqrt(width),
-                Output = Projection.Of(layer.Linear("o_proj", hidden, heads * width)),
+                Softcap = layer.Softcap,
+                Sinks = layer.Has("sinks") ? $"{layer.Prefix}sinks" : null,
+                HeadGate = layer.Has("g_proj.weight") ? Projection.Of(layer.Linear("g_proj", heads, hidden)) : null,
+                Output = Projection.Of(output),
             },
             Rows = layer.Rows,
         };
+    }
+
+    static Projection Turned(AttentionContext layer, Step.Linear product, Step.Normalize? norm, Step? end)
+    {
+        var turn = layer.Rotate(layer.HeadWidth);
+        return layer.NormsAfterTurn ? Projection.Of(product, turn, norm, end) : Projection.Of(product, norm, turn, end);
     }
 }

@@ -24,12 +24,14 @@ public sealed class Mla : IAttentionFamily
         // What they say of MLA models differs from type to type; the widths above and below count.
         layer.Config.Ignore("head_dim", "num_key_value_heads");
         var (content, rotary, value) = (layer.Config.Int("qk_nope_head_dim"), layer.Config.Int("qk_rope_head_dim"), layer.Config.Int("v_head_dim", hidden / heads));
+        Agree(layer, "mla_scale_q_lora", layer.QueryEnd);
+        Agree(layer, "mla_scale_kv_lora", layer.LatentEnd);
         var down = layer.Linear("kv_a_proj_with_mqa", latent + rotary, hidden) with { Of = latent + rotary };
         return new()
         {
             Streams =
             [
-                new("latent", Projection.Of(down with { Outputs = latent }, layer.Norm("kv_a_layernorm", latent, LatentEpsilon)), latent),
+                new("latent", Projection.Of(down with { Outputs = latent }, layer.Norm("kv_a_layernorm", latent, LatentEpsilon), layer.LatentEnd), latent),
                 new("rotary", Projection.Of(down with { First = latent, Outputs = rotary }, layer.Rotate(rotary)), rotary),
             ],
             Branch = new(heads, Query(layer, heads * (content + rotary), content), "latent")
@@ -45,11 +47,18 @@ public sealed class Mla : IAttentionFamily
         };
     }
 
+    /// <summary>A file may say that a type scales a latent, but the type decides.</summary>
+    static void Agree(AttentionContext layer, string key, Step? scale)
+    {
+        if (layer.Config.BoolOrNull(key) is { } said && said != (scale is not null))
+            throw layer.Config.Wrong(key, $"{said}", $"{!said}, as every {layer.Config.ModelType} has it");
+    }
+
     static Projection Query(AttentionContext layer, int outputs, int content)
     {
         var turn = layer.Rotate(outputs / layer.Heads, content);
         return layer.Config.IntOrNull("q_lora_rank") is { } rank and > 0
-            ? Projection.Of(layer.Linear("q_a_proj", rank, layer.HiddenSize), layer.Norm("q_a_layernorm", rank, LatentEpsilon), layer.Linear("q_b_proj", outputs, rank), turn)
-            : Projection.Of(layer.Linear("q_proj", outputs, layer.HiddenSize), turn);
+            ? Projection.Of(layer.Linear("q_a_proj", rank, layer.HiddenSize), layer.Norm("q_a_layernorm", rank, LatentEpsilon), layer.Linear("q_b_proj", outputs, rank), turn, layer.QueryEnd)
+            : Projection.Of(layer.Linear("q_proj", outputs, layer.HiddenSize), turn, layer.QueryEnd);
     }
 }

@@ -103,10 +103,10 @@ public sealed unsafe class CpuDevice : IDevice
     }
 
     /// <inheritdoc/>
-    public void MultiplyExperts(Matrix experts, Tensor source, RoutedExperts routed, Tensor destination)
+    public void MultiplyExperts(Matrix experts, Tensor source, Tensor biases, RoutedExperts routed, Tensor destination)
     {
-        ShapeChecks.MultiplyExperts(experts, source, routed, destination);
-        _products.MultiplyExperts(Own(experts), source, routed, destination);
+        ShapeChecks.MultiplyExperts(experts, source, biases, routed, destination);
+        _products.MultiplyExperts(Own(experts), source, biases, routed, destination);
     }
 
     /// <inheritdoc/>
@@ -117,10 +117,10 @@ public sealed unsafe class CpuDevice : IDevice
     }
 
     /// <inheritdoc/>
-    public void CombineExperts(Tensor source, RoutedExperts routed, Tensor destination)
+    public void CombineExperts(Tensor source, Tensor input, int experts, RoutedExperts routed, Tensor destination)
     {
-        ShapeChecks.CombineExperts(source, routed, destination);
-        RowOperations.CombineExperts(source, routed, destination);
+        ShapeChecks.CombineExperts(source, input, routed, destination);
+        RowOperations.CombineExperts(source, input, experts, routed, destination);
     }
 
     /// <inheritdoc/>
@@ -138,11 +138,10 @@ public sealed unsafe class CpuDevice : IDevice
     }
 
     /// <inheritdoc/>
-    public void Activate(Activation activation, Tensor gate, Tensor up, Tensor destination)
+    public void Activate(GateRule rule, Tensor gate, Tensor up, Tensor destination)
     {
-        ShapeChecks.Same("activate", gate, destination);
-        if (!up.IsEmpty) ShapeChecks.Same("activate", gate, up);
-        _rows.Activate(activation, gate, up, destination);
+        ShapeChecks.Activate(rule, gate, up, destination);
+        _rows.Activate(rule, gate, up, destination);
     }
 
     /// <inheritdoc/>

@@ -82,21 +82,20 @@ public sealed class ReferenceDevice : IDevice
         ShapeChecks.MultiplyHeads(weights, source, destination);
         for (var row = 0; row < source.Rows; row++)
             for (var head = 0; head < source.Heads; head++)
-                ((ReferenceMatrix)weights).Multiply(head, source.Vector(row, head), destination.Vector(row, head));
+                ((ReferenceMatrix)weights).Multiply(head, source.Vector(row, head), [], destination.Vector(row, head));
     }
 
     /// <summary>Each row's chosen experts on it, or on their own rows of the source.</summary>
-    public void MultiplyExperts(Matrix experts, Tensor source, RoutedExperts routed, Tensor destination)
+    public void MultiplyExperts(Matrix experts, Tensor source, Tensor biases, RoutedExperts routed, Tensor destination)
     {
-        ShapeChecks.MultiplyExperts(experts, source, routed, destination);
+        ShapeChecks.MultiplyExperts(experts, source, biases, routed, destination);
         var ids = routed.Ids();
         var shared = destination.Rows / Math.Max(1, source.Rows);
         var results = new float[experts.Outputs];
         for (var row = 0; row < destination.Rows; row++)
         {
-            var input = source.Row(row / shared);
-            if (ids[row] < experts.Stack) ((ReferenceMatrix)experts).Multiply(ids[row], input, results);
-            else for (var i = 0; i < results.Length; i++) results[i] = i < input.Length ? input[i] : 0;
+            if (ids[row] >= experts.Stack) Array.Clear(results);
+            else ((ReferenceMatrix)experts).Multiply(ids[row], source.Row(row / shared), biases.IsEmpty ? [] : biases.Row(ids[row]), results);
             destination.SetRow(row, results);
         }
     }
@@ -111,15 +110,18 @@ public sealed class ReferenceDevice : IDevice
     }
 
     /// <summary>Adds each row's expert outputs, weighted.</summary>
-    public void CombineExperts(Tensor source, RoutedExperts routed, Tensor destination)
+    public void CombineExperts(Tensor source, Tensor input, int experts, RoutedExperts routed, Tensor destination)
     {
-        ShapeChecks.CombineExperts(source, routed, destination);
+        ShapeChecks.CombineExperts(source, input, routed, destination);
         var chosen = routed.Weights.Width;
+        var ids = routed.Ids();
         for (var row = 0; row < destination.Rows; row++)
             for (var column = 0; column < destination.Columns; column++)
             {
                 double sum = destination.At(row, column);
-                for (var j = 0; j < chosen; j++) sum += (double)routed.Weights.At(row, j) * source.At(row * chosen + j, column);
+                for (var j = 0; j < chosen; j++)
+                    sum += (double)routed.Weights.At(row, j)
+                        * (ids[row * chosen + j] < experts ? source.At(row * chosen + j, column) : input.At(row, column));
                 destination.At(row, column) = (float)sum;
             }
     }
@@ -146,14 +148,13 @@ public sealed class ReferenceDevice : IDevice
                 ReferenceElements.Rotate(vectors.Vector(row, head), angles.Row(row), interleaved);
     }
 
-    /// <summary>destination = activation(gate) * up, or activation(gate) alone.</summary>
-    public void Activate(Activation activation, Tensor gate, Tensor up, Tensor destination)
+    /// <summary>destination = gate and up by the rule, or its activation of gate alone.</summary>
+    public void Activate(GateRule rule, Tensor gate, Tensor up, Tensor destination)
     {
-        ShapeChecks.Same("activate", gate, destination);
-        if (!up.IsEmpty) ShapeChecks.Same("activate", gate, up);
+        ShapeChecks.Activate(rule, gate, up, destination);
         for (var row = 0; row < gate.Rows; row++)
             for (var column = 0; column < gate.Columns; column++)
-                destination.At(row, column) = (float)(ReferenceElements.Activate(activation, gate.At(row, column)) * (up.IsEmpty ? 1.0 : up.At(row, column)));
+                destination.At(row, column) = (float)(ReferenceElements.Activate(rule, gate.At(row, column)) * (up.IsEmpty ? 1.0 : ReferenceElements.Gated(rule, up.At(row, column))));
     }
 
     /// <summary>destination += source * scale.</summary>
@@ -165,13 +166,13 @@ public sealed class ReferenceDevice : IDevice
                 destination.At(row, column) = (float)(destination.At(row, column) + (double)source.At(row, column) * scale);
     }
 
-    /// <summary>destination *= factor, or each row its own factor.</summary>
+    /// <summary>destination *= factor, or each row or vector its own factor.</summary>
     public void Scale(Tensor destination, float factor, Tensor factors)
     {
         ShapeChecks.Scale(destination, factors);
         for (var row = 0; row < destination.Rows; row++)
             for (var column = 0; column < destination.Columns; column++)
-                destination.At(row, column) *= factors.IsEmpty ? factor : factors.At(row, 0);
+                destination.At(row, column) *= factors.IsEmpty ? factor : factors.At(row, factors.Columns == 1 ? 0 : column / destination.Width);
     }
 
     /// <summary>destination[i] = source[rows[i]].</summary>

@@ -29,15 +29,25 @@ static class ReferenceElements
         }
     }
 
-    /// <summary>The activation of one value.</summary>
-    public static double Activate(Activation activation, double x) => activation switch
+    /// <summary>The gate's part of a rule.</summary>
+    public static double Activate(GateRule rule, double gate)
     {
-        Activation.Silu => x / (1 + Math.Exp(-x)),
+        var result = Activate(rule.Function, rule.GateLimit > 0 ? Math.Min(gate, rule.GateLimit) : gate, rule.Sharpness);
+        return rule.ResultLimit > 0 ? Math.Min(result, rule.ResultLimit) : result;
+    }
+
+    /// <summary>What the gate is multiplied with.</summary>
+    public static double Gated(GateRule rule, double up) => (rule.UpLimit > 0 ? Math.Clamp(up, -rule.UpLimit, rule.UpLimit) : up) + rule.UpOffset;
+
+    static double Activate(Activation activation, double x, double sharpness) => activation switch
+    {
+        Activation.Silu => x / (1 + Math.Exp(-sharpness * x)),
         Activation.Gelu => x * NormalDistribution(x),
         Activation.GeluTanh => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
         Activation.Relu => Math.Max(x, 0),
         Activation.ReluSquared => Math.Max(x, 0) * Math.Max(x, 0),
         Activation.Sigmoid => 1 / (1 + Math.Exp(-x)),
+        Activation.Tanh => Math.Tanh(x),
         _ => throw new ArgumentOutOfRangeException(nameof(activation), $"No activation has the number {(int)activation}."),
     };
 

@@ -7,14 +7,14 @@ sealed class ReferenceMatrix(StoredTensor source)
     /// <summary>The inputs of one output of a matrix of the stack.</summary>
     public void Row(int index, int output, Span<float> values) => RowWidening.Widen(source, index * Outputs + output, values);
 
-    /// <summary>Matrix <paramref name="index"/> times a vector, each element summed in double precision and rounded once.</summary>
-    public void Multiply(int index, ReadOnlySpan<float> source, Span<float> destination)
+    /// <summary>Matrix <paramref name="index"/> times a vector, plus a bias that may be empty, each element summed in double precision and rounded once.</summary>
+    public void Multiply(int index, ReadOnlySpan<float> source, ReadOnlySpan<float> bias, Span<float> destination)
     {
         var weights = new float[Inputs];
         for (var output = 0; output < Outputs; output++)
         {
             Row(index, output, weights);
-            destination[output] = (float)Dot(weights, source);
+            destination[output] = (float)(Dot(weights, source) + (bias.IsEmpty ? 0 : bias[output]));
         }
     }
 

@@ -29,6 +29,7 @@ public static class LayerType
             return [.. Enumerable.Range(0, layers).Select(Rule(config))];
         // Keys that the list was made from.
         config.Ignore("sliding_window_pattern", "max_window_layers", "use_sliding_window");
+        if (!types.Contains(Sliding)) config.Ignore("sliding_window");
         return types.Length == layers
             ? types
             : throw config.Wrong("layer_types", $"a list of {types.Length}", $"a type for each of {layers} layers");

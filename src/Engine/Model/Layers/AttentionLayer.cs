@@ -9,6 +9,7 @@ public sealed class AttentionLayer
     readonly LayerContext _context;
     readonly (ProjectionLayer From, PagedRows Rows)[] _streams;
     readonly ProjectionLayer _query;
+    readonly ProjectionLayer? _gate;
     readonly ProjectionLayer _output;
     readonly Matrix? _keyMap;
     readonly Matrix? _valueMap;
@@ -30,6 +31,7 @@ public sealed class AttentionLayer
         _pageGroup = pageGroup;
         _streams = [.. plan.Streams.Select(stream => (new ProjectionLayer(stream.From, context), view(stream.Name)))];
         _query = new(branch.Query, context);
+        _gate = branch.HeadGate is null ? null : new(branch.HeadGate, context);
         _output = new(branch.Output, context);
         _keyMap = branch.KeyMap is null ? null : context.Weights.KeyMap(branch.KeyMap, branch.Heads);
         _valueMap = branch.ValueMap is null ? null : context.Weights.ValueMap(branch.ValueMap, branch.Heads);
@@ -51,7 +53,14 @@ public sealed class AttentionLayer
         var rotary = _shape.RotaryWidth == 0 ? default : query.Slice(_rotaryOffset, _shape.RotaryWidth);
         var attended = Heads(input.Rows, _shape.ValueWidth);
         device.Attend(_shape, _rule, Main(query), rotary, _cached, step.Rows, pages, attended);
+        if (_gate is not null) Close(_gate.Run(input), attended);
         return _output.Run(Values(attended));
+    }
+
+    void Close(Tensor gate, Tensor attended)
+    {
+        _context.Device.Activate(Activation.Sigmoid, gate, default, gate);
+        _context.Device.Scale(attended, 1, gate);
     }
 
     Tensor Main(Tensor query)

@@ -2,9 +2,9 @@ using Serving.Devices;
 
 namespace Serving.Model.Layers;
 
-/// <summary>What the layers of one decoder share: the device, the weights, scratch memory and rotary tables.</summary>
+/// <summary>What the layers of one decoder share: the device, the weights, scratch memory and tables of positions.</summary>
 /// <param name="Device">Where everything runs.</param>
 /// <param name="Weights">Names to device matrices.</param>
 /// <param name="Scratch">Memory for intermediate results.</param>
-/// <param name="Rotary">Angles of the step's rows.</param>
-public sealed record LayerContext(IDevice Device, Weights Weights, Scratch Scratch, RotaryTables Rotary);
+/// <param name="Positions">Angles and factors of the step's rows.</param>
+public sealed record LayerContext(IDevice Device, Weights Weights, Scratch Scratch, PositionTables Positions);

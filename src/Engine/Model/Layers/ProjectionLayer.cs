@@ -34,6 +34,7 @@ public sealed class ProjectionLayer
         Step.Linear linear => Bind(linear, context),
         Step.Normalize norm => BindInPlace(norm, context),
         Step.Rotate rotate => Bind(rotate, context),
+        Step.MultiplyByPosition multiply => Bind(multiply, context),
         Step.Multiply multiply => rows =>
         {
             context.Device.Scale(rows, multiply.Factor, default);
@@ -45,7 +46,7 @@ public sealed class ProjectionLayer
     static Stage Bind(Step.Linear linear, LayerContext context)
     {
         var matrix = context.Weights.Matrix(linear);
-        var bias = linear.Bias is null ? default : context.Weights.Vector(linear.Bias).Slice(linear.First, linear.Outputs);
+        var bias = context.Weights.Bias(linear);
         return rows =>
         {
             var result = context.Scratch.Take(rows.Rows, linear.Outputs);
@@ -65,13 +66,23 @@ public sealed class ProjectionLayer
         };
     }
 
+    static Stage Bind(Step.MultiplyByPosition multiply, LayerContext context)
+    {
+        var table = context.Positions.Add(multiply.Factor);
+        return rows =>
+        {
+            context.Device.Scale(rows, 1, context.Positions.Of(table, rows.Rows));
+            return rows;
+        };
+    }
+
     static Stage Bind(Step.Rotate rotate, LayerContext context)
     {
-        var table = context.Rotary.Add(rotate.Rotary);
+        var table = context.Positions.Add(rotate.Rotary);
         return rows =>
         {
             var vectors = rows.Split(rows.Columns / rotate.Width).Slice(rotate.Offset, rotate.Rotary.Width);
-            context.Device.Rotate(vectors, context.Rotary.Angles(table, rows.Rows), rotate.Rotary.Interleaved);
+            context.Device.Rotate(vectors, context.Positions.Of(table, rows.Rows), rotate.Rotary.Interleaved);
             return rows;
         };
     }

@@ -21,7 +21,7 @@ public sealed class DeepseekV2 : IModelType
         var dense = config.Int("first_k_dense_replace", 0);
         return source.Decoder(layer =>
         [
-            source.Attention(layer, source.LatentScale),
+            source.Attention(layer, source.Latent),
             layer < dense ? source.FeedForward(layer) : source.FeedForward(layer, Experts(source, layer)),
         ]);
     }
@@ -40,9 +40,8 @@ public sealed class DeepseekV2 : IModelType
             Scale = config.Float("routed_scaling_factor", 1),
         };
         if (!grouped) config.Ignore("n_group", "topk_group");
-        return new(source.Linear($"{prefix}gate", experts, source.HiddenSize), rule, source.Dense($"{prefix}experts.{{0}}.", width))
+        return source.Experts(prefix, rule, width) with
         {
-            Experts = experts,
             Shared = shared == 0 ? null : source.Dense($"{prefix}shared_experts.", width * shared),
         };
     }

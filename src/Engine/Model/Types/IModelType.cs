@@ -17,7 +17,11 @@ public static class ModelTypes
 {
     /// <summary>Every type; a new one is added here.</summary>
     public static ImmutableArray<IModelType> All { get; } =
-        [new DeepseekV2(), new Llama(), new MiniCpm3(), new SmolLm3(), new Step3()];
+    [
+        new Cohere2(), new DeepseekV2(), new DeepseekV3(), new Gemma(), new Gpt2(), new GptNeoX(), new GptOss(), new Granite(), new Hunyuan(),
+        new Llama(), new Llama4(), new LongcatFlash(), new MiniCpm3(), new Mistral4(), new Mixtral(), new Olmo2(), new Phi3(), new Qwen25Vl(),
+        new QwenMoe(), new SmolLm3(), new StableLm(), new Step3(), new Step3p7(), new Youtu(),
+    ];
 
     /// <summary>The model of a checkpoint as data. Every key of the configuration was understood, or it is an error.</summary>
     public static ModelPlan Plan(ModelSource source)

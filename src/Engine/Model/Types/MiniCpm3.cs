@@ -13,7 +13,7 @@ public sealed class MiniCpm3 : IModelType
     {
         var config = source.Config;
         source = source with { ResidualScale = config.Float("scale_depth", 1) / MathF.Sqrt(source.Layers) };
-        var plan = source.Decoder(layer => [source.Attention(layer, source.LatentScale), source.FeedForward(layer)]);
+        var plan = source.Decoder(layer => [source.Attention(layer, source.Latent), source.FeedForward(layer)]);
         return plan with
         {
             EmbeddingScale = config.Float("scale_emb", 1),

@@ -32,7 +32,7 @@ unsafe struct Product
     /// <summary>Where each row's results go.</summary>
     public nint* Results;
 
-    /// <summary>Values added to each result; may be empty.</summary>
+    /// <summary>Values added to each result, one row for each matrix of the stack; may be empty.</summary>
     public Tensor Bias;
 
     /// <summary>How a row of results is cut into vectors.</summary>
@@ -99,7 +99,8 @@ unsafe struct ProductJob<TPanel> : IJob where TPanel : struct, IPanel
     readonly void Finish(Segment segment, int output, float* totals)
     {
         var count = Math.Min(PanelSize.Outputs, Product.Outputs - output);
-        var plain = Product.Bias.IsEmpty && count == PanelSize.Outputs && Product.Destination.IsPacked();
+        var bias = Product.Bias.IsEmpty ? null : Product.Bias.At(segment.Matrix);
+        var plain = bias is null && count == PanelSize.Outputs && Product.Destination.IsPacked();
         for (var row = 0; row < segment.Rows; row++, totals += PanelSize.Outputs)
         {
             var result = (float*)Product.Results[segment.First + row];
@@ -110,9 +111,9 @@ unsafe struct ProductJob<TPanel> : IJob where TPanel : struct, IPanel
                 continue;
             }
             for (var i = 0; i < count; i++)
-                result[Place(Product.Destination, output + i)] = Product.Bias.IsEmpty
+                result[Place(Product.Destination, output + i)] = bias is null
                     ? totals[i]
-                    : totals[i] + ((float*)Product.Bias.Address)[Place(Product.Bias, output + i)];
+                    : totals[i] + bias[Place(Product.Bias, output + i)];
         }
     }
 

@@ -37,8 +37,8 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
         }
     }
 
-    /// <summary>A matrix for every chosen expert of a row; experts past the end of the stack copy their input.</summary>
-    public void MultiplyExperts(CpuMatrix experts, Tensor source, RoutedExperts routed, Tensor destination)
+    /// <summary>A matrix for every chosen expert of a row; those past the end of the stack give zeros.</summary>
+    public void MultiplyExperts(CpuMatrix experts, Tensor source, Tensor biases, RoutedExperts routed, Tensor destination)
     {
         var chosen = routed.Weights.Width;
         var ids = new ReadOnlySpan<int>((void*)routed.Experts, routed.Weights.Rows * chosen);
@@ -46,8 +46,8 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
         Clear();
         for (var expert = 0; expert < experts.Stack; expert++) AddExpert(expert);
         for (var i = 0; i < ids.Length; i++)
-            if ((uint)ids[i] >= (uint)experts.Stack) TensorAddress.CopyRow(source, shared ? i / chosen : i, destination, i);
-        if (_rows > 0) Run(experts, default, source, destination);
+            if ((uint)ids[i] >= (uint)experts.Stack) TensorAddress.ClearRow(destination, i);
+        if (_rows > 0) Run(experts, biases, source, destination);
 
         void AddExpert(int expert)
         {

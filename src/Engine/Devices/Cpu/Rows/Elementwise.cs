@@ -10,6 +10,16 @@ interface IFunction
     static abstract Vector512<float> Of(Vector512<float> x);
 }
 
+/// <summary>What a gate rule does to gates and to what they multiply, sixteen at a time.</summary>
+interface IGate
+{
+    /// <summary>The gate's part.</summary>
+    Vector512<float> Gate(Vector512<float> x);
+
+    /// <summary>What the gate multiplies.</summary>
+    Vector512<float> Up(Vector512<float> x);
+}
+
 /// <summary>Operations that take each value alone.</summary>
 static unsafe class Elementwise
 {
@@ -31,35 +41,72 @@ static unsafe class Elementwise
         for (; i < width; i++) destination[i] *= factor;
     }
 
-    /// <summary>destination = activation(gate) * up, for one vector; up may be null.</summary>
-    public static void Activate(Activation activation, float* gate, float* up, float* destination, int width)
+    /// <summary>destination = gate and up by the rule, for one vector; up may be null.</summary>
+    public static void Activate(GateRule rule, float* gate, float* up, float* destination, int width)
     {
-        switch (activation)
+        switch (rule.Function)
         {
-            case Activation.Silu: Map<Silu>(gate, up, destination, width); break;
-            case Activation.Gelu: Map<Gelu>(gate, up, destination, width); break;
-            case Activation.GeluTanh: Map<GeluTanh>(gate, up, destination, width); break;
-            case Activation.Relu: Map<Relu>(gate, up, destination, width); break;
-            case Activation.ReluSquared: Map<ReluSquared>(gate, up, destination, width); break;
-            case Activation.Sigmoid: Map<SigmoidOf>(gate, up, destination, width); break;
-            default: throw new ArgumentOutOfRangeException(nameof(activation), $"{activation} is no activation.");
+            case Activation.Silu: Map<Silu>(rule, gate, up, destination, width); break;
+            case Activation.Gelu: Map<Gelu>(rule, gate, up, destination, width); break;
+            case Activation.GeluTanh: Map<GeluTanh>(rule, gate, up, destination, width); break;
+            case Activation.Relu: Map<Relu>(rule, gate, up, destination, width); break;
+            case Activation.ReluSquared: Map<ReluSquared>(rule, gate, up, destination, width); break;
+            case Activation.Sigmoid: Map<SigmoidOf>(rule, gate, up, destination, width); break;
+            case Activation.Tanh: Map<TanhOf>(rule, gate, up, destination, width); break;
+            default: throw new ArgumentOutOfRangeException(nameof(rule), $"{rule.Function} is no activation.");
         }
     }
 
+    static void Map<TFunction>(GateRule rule, float* gate, float* up, float* destination, int width) where TFunction : struct, IFunction
+    {
+        if (rule == rule.Function) Map(new Plain<TFunction>(), gate, up, destination, width);
+        else Map(new Bounded<TFunction>(rule), gate, up, destination, width);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Map<TFunction>(float* gate, float* up, float* destination, int width) where TFunction : struct, IFunction
+    static void Map<TGate>(TGate gates, float* gate, float* up, float* destination, int width) where TGate : struct, IGate
     {
         var i = 0;
         for (; i <= width - Lanes.Count; i += Lanes.Count)
         {
-            var value = TFunction.Of(Vector512.Load(gate + i));
-            (up is null ? value : value * Vector512.Load(up + i)).Store(destination + i);
+            var value = gates.Gate(Vector512.Load(gate + i));
+            (up is null ? value : value * gates.Up(Vector512.Load(up + i))).Store(destination + i);
         }
         if (i == width) return;
-        var rest = stackalloc float[Lanes.Count];
+        var rest = stackalloc float[2 * Lanes.Count];
         new ReadOnlySpan<float>(gate + i, width - i).CopyTo(new Span<float>(rest, Lanes.Count));
-        TFunction.Of(Vector512.Load(rest)).Store(rest);
-        for (var lane = 0; i < width; i++, lane++) destination[i] = up is null ? rest[lane] : rest[lane] * up[i];
+        var last = gates.Gate(Vector512.Load(rest));
+        if (up is not null)
+        {
+            new ReadOnlySpan<float>(up + i, width - i).CopyTo(new Span<float>(rest + Lanes.Count, Lanes.Count));
+            last *= gates.Up(Vector512.Load(rest + Lanes.Count));
+        }
+        last.Store(rest);
+        new ReadOnlySpan<float>(rest, width - i).CopyTo(new Span<float>(destination + i, width - i));
+    }
+
+    readonly struct Plain<TFunction> : IGate where TFunction : struct, IFunction
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<float> Gate(Vector512<float> x) => TFunction.Of(x);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<float> Up(Vector512<float> x) => x;
+    }
+
+    readonly struct Bounded<TFunction>(GateRule rule) : IGate where TFunction : struct, IFunction
+    {
+        // x * sigmoid(a x) is silu(a x) / a.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<float> Gate(Vector512<float> x) => Vector512.Min(
+            TFunction.Of(Vector512.Min(x, Limit(rule.GateLimit)) * rule.Sharpness) / Vector512.Create(rule.Sharpness), Limit(rule.ResultLimit));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<float> Up(Vector512<float> x) =>
+            Vector512.Max(Vector512.Min(x, Limit(rule.UpLimit)), -Limit(rule.UpLimit)) + Vector512.Create(rule.UpOffset);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static Vector512<float> Limit(float limit) => Vector512.Create(limit > 0 ? limit : float.PositiveInfinity);
     }
 
     readonly struct Silu : IFunction
@@ -72,6 +119,12 @@ static unsafe class Elementwise
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<float> Of(Vector512<float> x) => Lanes.Sigmoid(x);
+    }
+
+    readonly struct TanhOf : IFunction
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<float> Of(Vector512<float> x) => Lanes.Tanh(x);
     }
 
     readonly struct Gelu : IFunction

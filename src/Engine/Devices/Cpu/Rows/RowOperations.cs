@@ -30,13 +30,14 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
                 new Span<float>(routed.Weights.At(row), rule.Chosen), scratch[..rule.Experts], scratch[rule.Experts..]);
     }
 
-    /// <summary>destination[r] += the weighted results of its experts, best first.</summary>
-    public static void CombineExperts(Tensor source, RoutedExperts routed, Tensor destination)
+    /// <summary>destination[r] += the weighted results of its experts, best first; those past the given number are the identity.</summary>
+    public static void CombineExperts(Tensor source, Tensor input, int experts, RoutedExperts routed, Tensor destination)
     {
         var chosen = routed.Weights.Width;
+        var ids = (int*)routed.Experts;
         for (var row = 0; row < destination.Rows; row++)
             for (var j = 0; j < chosen; j++)
-                Elementwise.Add(source.At(row * chosen + j), routed.Weights.At(row)[j], destination.At(row), destination.Columns);
+                Elementwise.Add(ids[row * chosen + j] < experts ? source.At(row * chosen + j) : input.At(row), routed.Weights.At(row)[j], destination.At(row), destination.Columns);
     }
 
     /// <summary>Normalises every vector.</summary>
@@ -46,15 +47,15 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
     public void Rotate(Tensor vectors, Tensor angles, bool interleaved) =>
         Run(new RotateJob { Vectors = vectors, Angles = angles, Interleaved = interleaved }, vectors);
 
-    /// <summary>destination = activation(gate) * up.</summary>
-    public void Activate(Activation activation, Tensor gate, Tensor up, Tensor destination) =>
-        Run(new ActivateJob { Activation = activation, Gate = gate, Up = up, Destination = destination }, gate);
+    /// <summary>destination = gate and up by the rule.</summary>
+    public void Activate(GateRule rule, Tensor gate, Tensor up, Tensor destination) =>
+        Run(new ActivateJob { Rule = rule, Gate = gate, Up = up, Destination = destination }, gate);
 
     /// <summary>destination += source * scale.</summary>
     public void Add(Tensor source, float scale, Tensor destination) =>
         Run(new AddJob { Source = source, Factor = scale, Destination = destination }, source);
 
-    /// <summary>Multiplies every row by one factor, or by its own.</summary>
+    /// <summary>Multiplies every row by one factor, or every row or vector by its own.</summary>
     public void Scale(Tensor destination, float factor, Tensor factors) =>
         Run(new ScaleJob { Destination = destination, Factor = factor, Factors = factors }, destination);
 
@@ -103,13 +104,13 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
 
     struct ActivateJob : IJob
     {
-        public Activation Activation;
+        public GateRule Rule;
         public Tensor Gate, Up, Destination;
 
         public readonly void Run(int part, int worker)
         {
             for (var head = 0; head < Gate.Heads; head++)
-                Elementwise.Activate(Activation, Gate.At(part, head), Up.IsEmpty ? null : Up.At(part, head), Destination.At(part, head), Gate.Width);
+                Elementwise.Activate(Rule, Gate.At(part, head), Up.IsEmpty ? null : Up.At(part, head), Destination.At(part, head), Gate.Width);
         }
     }
 
@@ -131,8 +132,10 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
 
         public readonly void Run(int part, int worker)
         {
-            var factor = Factors.IsEmpty ? Factor : Factors.At(part)[0];
-            for (var head = 0; head < Destination.Heads; head++) Elementwise.Scale(Destination.At(part, head), factor, Destination.Width);
+            var factors = Factors.IsEmpty ? null : Factors.At(part);
+            var each = Factors.Columns > 1 ? 1 : 0;
+            for (var head = 0; head < Destination.Heads; head++)
+                Elementwise.Scale(Destination.At(part, head), factors is null ? Factor : factors[head * each], Destination.Width);
         }
     }
 }

@@ -10,6 +10,12 @@ static unsafe class TensorAddress
     /// <summary>True when a row is one run of values.</summary>
     public static bool IsPacked(this in Tensor tensor) => tensor.Heads == 1 || tensor.HeadStride == tensor.Width;
 
+    /// <summary>Writes zeros to a row.</summary>
+    public static void ClearRow(in Tensor tensor, int row)
+    {
+        for (var head = 0; head < tensor.Heads; head++) new Span<float>(tensor.At(row, head), tensor.Width).Clear();
+    }
+
     /// <summary>Copies a row whose destination may be cut into other vectors, or be wider: what is left is zero.</summary>
     public static void CopyRow(in Tensor source, int from, in Tensor destination, int to)
     {

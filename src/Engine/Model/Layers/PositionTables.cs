@@ -3,16 +3,16 @@ using Serving.Devices;
 
 namespace Serving.Model.Layers;
 
-/// <summary>Cosines and sines of a step's rows, one table for each distinct <see cref="RotaryPlan"/>; filled once a step.</summary>
+/// <summary>What a step's rows need to know of their positions, one table for each distinct <see cref="PositionTable"/>; filled once a step.</summary>
 /// <param name="device">Where the tables lie.</param>
 /// <param name="maxRows">Most rows of a step.</param>
-public sealed class RotaryTables(IDevice device, int maxRows) : IDisposable
+public sealed class PositionTables(IDevice device, int maxRows) : IDisposable
 {
-    readonly List<(RotaryPlan Plan, Tensor Table)> _tables = [];
+    readonly List<(PositionTable Plan, Tensor Table)> _tables = [];
     float[] _host = [];
 
     /// <summary>The number of a plan's table, the same for equal plans.</summary>
-    public int Add(RotaryPlan plan)
+    public int Add(PositionTable plan)
     {
         var known = _tables.FindIndex(table => table.Plan.Equals(plan));
         if (known >= 0) return known;
@@ -22,8 +22,8 @@ public sealed class RotaryTables(IDevice device, int maxRows) : IDisposable
         return _tables.Count - 1;
     }
 
-    /// <summary>The angles of a step's rows [rows x width].</summary>
-    public Tensor Angles(int table, int rows) => _tables[table].Table.Take(rows);
+    /// <summary>The numbers of a step's rows [rows x width].</summary>
+    public Tensor Of(int table, int rows) => _tables[table].Table.Take(rows);
 
     /// <summary>Computes the tables of a step.</summary>
     public void Fill(StepInput step)

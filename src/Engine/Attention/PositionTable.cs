@@ -1,0 +1,28 @@
+namespace Serving.Attention;
+
+/// <summary>Numbers that depend on a token's position, computed on the host; equal tables are filled once a step.</summary>
+public abstract record PositionTable
+{
+    /// <summary>Numbers of a position.</summary>
+    public abstract int Width { get; }
+
+    /// <summary>Writes the numbers of one position, computed in double precision.</summary>
+    /// <param name="position">Position of the token.</param>
+    /// <param name="lengthLimit">Most tokens its sequence may reach.</param>
+    /// <param name="values">Where they go: <see cref="Width"/> values.</param>
+    public abstract void Fill(int position, int lengthLimit, Span<float> values);
+}
+
+/// <summary>A factor that grows with the logarithm of the position (Llama 4): 1 + Beta * ln(1 + floor((position + Offset) / Interval)).</summary>
+/// <param name="Beta">Weight of the logarithm.</param>
+/// <param name="Interval">Positions over which the factor stays the same.</param>
+/// <param name="Offset">Added to positions.</param>
+public sealed record PositionScale(double Beta, double Interval, int Offset = 0) : PositionTable
+{
+    /// <inheritdoc/>
+    public override int Width => 1;
+
+    /// <inheritdoc/>
+    public override void Fill(int position, int lengthLimit, Span<float> values) =>
+        values[0] = (float)(1 + Beta * Math.Log(1 + Math.Floor((position + Offset) / Interval)));
+}

@@ -1,0 +1,41 @@
+using System.Collections.Immutable;
+using Serving.Attention;
+using Serving.Devices;
+
+namespace Serving.Model.Types;
+
+/// <summary>gpt-oss (arXiv 2508.10925): a sink a head, windows in every second layer, experts with biases and bounded gates by softmax over the chosen.</summary>
+public sealed class GptOss : IModelType
+{
+    /// <inheritdoc/>
+    public ImmutableArray<string> Names => ["gpt_oss"];
+
+    /// <inheritdoc/>
+    public ModelPlan Plan(ModelSource source)
+    {
+        // Said twice in published files, or not used by the published implementation.
+        source.Config.Ignore("hidden_act", "experts_per_token", "initial_context_length");
+        return source.Decoder(layer => [source.Attention(layer), source.FeedForward(layer, Experts(source, layer))]);
+    }
+
+    static RoutedFeedForward Experts(ModelSource source, int layer)
+    {
+        var (config, prefix, hidden, width) = (source.Config, $"{source.Prefix(layer)}mlp.", source.HiddenSize, source.Config.Int("intermediate_size"));
+        var rule = new RoutingRule(config.Int("num_experts"), config.Int("num_experts_per_tok"), RouterScore.SoftmaxOfChosen);
+        // Even columns are gates, odd ones what they gate.
+        var gate = new Step.Linear($"{prefix}experts.gate_up_proj", width, hidden)
+        {
+            Of = 2 * width,
+            Parts = width,
+            Transposed = true,
+            Bias = $"{prefix}experts.gate_up_proj_bias",
+        };
+        var down = new Step.Linear($"{prefix}experts.down_proj", hidden, width) { Transposed = true, Bias = $"{prefix}experts.down_proj_bias" };
+        var limit = config.Float("swiglu_limit", 7);
+        var act = new GateRule(Activation.Silu, Sharpness: config.Float("swiglu_alpha", 1.702f), GateLimit: limit, UpLimit: limit, UpOffset: 1);
+        return new(source.Linear($"{prefix}router", rule.Experts, hidden), rule, new DenseFeedForward(gate, gate with { First = 1 }, down, act))
+        {
+            Experts = rule.Experts,
+        };
+    }
+}

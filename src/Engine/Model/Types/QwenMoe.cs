@@ -1,0 +1,41 @@
+using System.Collections.Immutable;
+using Serving.Devices;
+
+namespace Serving.Model.Types;
+
+/// <summary>Qwen2-MoE and Qwen3-MoE: experts by softmax scores in some layers; the older one has a shared network behind a gate of its own.</summary>
+public sealed class QwenMoe : IModelType
+{
+    /// <inheritdoc/>
+    public ImmutableArray<string> Names => ["qwen2_moe", "qwen3_moe"];
+
+    /// <inheritdoc/>
+    public ModelPlan Plan(ModelSource source)
+    {
+        var config = source.Config;
+        // The tensors say whether there are biases.
+        config.Ignore("qkv_bias");
+        var (dense, step) = (config.Ints("mlp_only_layers") ?? [], config.Int("decoder_sparse_step"));
+        bool Sparse(int layer) => !dense.Contains(layer) && step > 0 && (layer + 1) % step == 0;
+        return source.Decoder(layer =>
+        [
+            source.Attention(layer),
+            Sparse(layer) ? source.FeedForward(layer, Experts(source, layer)) : source.FeedForward(layer),
+        ]);
+    }
+
+    static RoutedFeedForward Experts(ModelSource source, int layer)
+    {
+        var (config, prefix) = (source.Config, $"{source.Prefix(layer)}mlp.");
+        var rule = new RoutingRule(config.Int("num_experts"), config.Int("num_experts_per_tok"), RouterScore.Softmax)
+        {
+            Renormalize = config.Bool("norm_topk_prob", false),
+        };
+        var plan = source.Experts(prefix, rule, config.Int("moe_intermediate_size"));
+        return !source.Tensors.Has($"{prefix}shared_expert_gate.weight") ? plan : plan with
+        {
+            Shared = source.Dense($"{prefix}shared_expert.", config.Int("shared_expert_intermediate_size")),
+            SharedGate = source.Linear($"{prefix}shared_expert_gate", 1, source.HiddenSize),
+        };
+    }
+}
