@@ -51,7 +51,7 @@ sealed class RebuiltRows : IDisposable
     static void Rebuild(Matrix matrix, int head, float[] latent, PagedRows rows, int position)
     {
         var values = new float[matrix.Outputs];
-        ((ReferenceMatrix)matrix).Multiply(head, latent, values);
+        ((ReferenceMatrix)matrix).Multiply(head, latent, [], values);
         Write(values, rows, position, head);
     }
 
