@@ -50,6 +50,13 @@ public sealed class LoadedModel : IAsyncDisposable
     /// <summary>What the model runs on, for people.</summary>
     public string Device => _device.Description;
 
+    /// <summary>What the device reaches on the plainest work. Measured now: nothing else should run.</summary>
+    public (double ReadBytesPerSecond, double FlopsPerSecond) MeasureDevice()
+    {
+        var ceiling = _device.Measure();
+        return (ceiling.ReadBytesPerSecond, ceiling.FlopsPerSecond);
+    }
+
     /// <summary>Ends the engine, then gives memory and files back.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -12,6 +12,9 @@ public interface IDevice : IDisposable
     /// <summary>Memory that the device can still give, in bytes.</summary>
     long FreeBytes { get; }
 
+    /// <summary>Measures what the device reaches on the plainest work; takes a good part of a second.</summary>
+    DeviceCeiling Measure();
+
     /// <summary>Takes zeroed memory, aligned to 64 bytes. It lives until <see cref="Free"/> or the device's end.</summary>
     nint Allocate(long bytes);
 

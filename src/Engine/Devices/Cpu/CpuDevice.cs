@@ -33,6 +33,9 @@ public sealed unsafe class CpuDevice : IDevice
     public long FreeBytes => SystemMemory.FreeBytes();
 
     /// <inheritdoc/>
+    public DeviceCeiling Measure() => CeilingJobs.Measure(_team);
+
+    /// <inheritdoc/>
     public bool KeepsSource => false;
 
     /// <inheritdoc/>

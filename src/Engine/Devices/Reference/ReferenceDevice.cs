@@ -1,3 +1,4 @@
+using System.Diagnostics;
 namespace Serving.Devices.Reference;
 
 /// <summary>
@@ -13,6 +14,20 @@ public sealed class ReferenceDevice : IDevice
 
     /// <summary>Bytes that can still be taken.</summary>
     public long FreeBytes => _memory.FreeBytes;
+
+    /// <summary>Measures one plain loop of each kind, on one thread.</summary>
+    public DeviceCeiling Measure()
+    {
+        var values = new double[1 << 22];
+        var start = Stopwatch.GetTimestamp();
+        var sum = values.Sum();
+        var read = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        start = Stopwatch.GetTimestamp();
+        for (var i = 0; i < values.Length; i++) sum = sum * 0.999 + 1;
+        var multiply = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        values[0] = sum;
+        return new(values.Length * sizeof(double) / read, 2 * values.Length / multiply);
+    }
 
     /// <summary>True: matrices are widened row by row when they are read.</summary>
     public bool KeepsSource => true;
