@@ -38,6 +38,7 @@ static class CommandLine
         root.Add(ServeCommand.Create());
         root.Add(HealthCommand.Create());
         root.Add(EvalCommand.Create());
+        root.Add(BenchCommand.Create());
         return root;
     }
 

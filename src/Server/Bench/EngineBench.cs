@@ -1,0 +1,68 @@
+using System.Diagnostics;
+using Serving.Scheduling;
+
+namespace Serving.Server.Bench;
+
+/// <summary>What one measurement of the engine gave, in tokens a second: the median of its repeats, and their range.</summary>
+sealed record Measured(string What, int Batch, double TokensPerSecond, double Least, double Most);
+
+/// <summary>
+/// Measures an engine without a server around it. Prompts are random ids, nothing is shared and nothing stops early, so that every
+/// sequence takes the same number of steps.
+/// </summary>
+sealed class EngineBench(LlmEngine engine, int tokens, int promptTokens)
+{
+    readonly Random _ids = new(1);
+
+    /// <summary>Measures prefill and decode at every batch size, interleaved, <paramref name="repeats"/> times.</summary>
+    public async Task<IReadOnlyList<Measured>> RunAsync(IReadOnlyList<int> batches, int prefill, int repeats, CancellationToken cancellation)
+    {
+        var rates = batches.ToDictionary(batch => batch, _ => new List<double>());
+        var prefills = new List<double>();
+        await DecodeAsync(batches[^1], cancellation);
+        for (var repeat = 0; repeat < repeats; repeat++)
+        {
+            prefills.Add(await PrefillAsync(prefill, cancellation));
+            foreach (var batch in batches) rates[batch].Add(await DecodeAsync(batch, cancellation));
+        }
+        return [Summary($"prefill {prefill}", 1, prefills), .. batches.Select(batch => Summary("decode", batch, rates[batch]))];
+    }
+
+    static Measured Summary(string what, int batch, List<double> rates)
+    {
+        rates.Sort();
+        return new(what, batch, rates[rates.Count / 2], rates[0], rates[^1]);
+    }
+
+    async Task<double> PrefillAsync(int length, CancellationToken cancellation)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await RunOneAsync(length, 1, cancellation);
+        return length / Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+
+    /// <summary>Tokens a second while all sequences run: from the last one's first token to the first one's last.</summary>
+    async Task<double> DecodeAsync(int batch, CancellationToken cancellation)
+    {
+        var times = await Task.WhenAll(Enumerable.Range(0, batch).Select(_ => RunOneAsync(promptTokens, tokens, cancellation)));
+        var (from, to) = (times.Max(t => t[0]), times.Min(t => t[^1]));
+        return times.Sum(t => t.Count(time => time > from && time <= to)) / Stopwatch.GetElapsedTime(from, to).TotalSeconds;
+    }
+
+    async Task<List<long>> RunOneAsync(int prompt, int wanted, CancellationToken cancellation)
+    {
+        using var generation = engine.Start(new()
+        {
+            Prompt = [.. Enumerable.Range(0, prompt).Select(_ => _ids.Next(engine.VocabularySize))],
+            MaxTokens = wanted,
+            Sampling = new() { Temperature = 0 },
+        }, cancellation);
+        var times = new List<long>(wanted);
+        await foreach (var happened in generation.Events.ReadAllAsync(cancellation))
+        {
+            if (happened is GenerationEvent.Token) times.Add(Stopwatch.GetTimestamp());
+            else if (happened is GenerationEvent.Finished { Reason: FinishReason.Failed } end) throw new InvalidOperationException(end.Error);
+        }
+        return times;
+    }
+}

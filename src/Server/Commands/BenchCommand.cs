@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Serving.Server.Bench;
+
+namespace Serving.Server.Commands;
+
+/// <summary>bench: how fast a model runs here, beside what the machine allows.</summary>
+static class BenchCommand
+{
+    static readonly Setting[] Accepted =
+    [
+        Settings.Device, Settings.Dtype, Settings.KvCacheDtype, Settings.KvCacheMemoryBytes, Settings.BlockSize, Settings.MaxNumSeqs,
+        Settings.MaxNumBatchedTokens, Settings.MaxModelLen, Settings.Threads,
+    ];
+
+    public static Command Create()
+    {
+        var command = new Command("bench", "Measures speed.");
+        command.Add(Engine());
+        return command;
+    }
+
+    static Command Engine()
+    {
+        var model = new Argument<string?>("model") { Description = "Checkpoint folder or file.", Arity = ArgumentArity.ZeroOrOne };
+        var batches = new Option<int[]>("--batches") { Description = "Sequences that decode at once.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1, 8, 32] };
+        var context = new Option<int>("--context") { Description = "Prompt tokens of each sequence.", DefaultValueFactory = _ => 32 };
+        var tokens = new Option<int>("--tokens") { Description = "Tokens that each sequence decodes.", DefaultValueFactory = _ => 96 };
+        var prefill = new Option<int>("--prefill") { Description = "Prompt tokens of the prefill measurement.", DefaultValueFactory = _ => 512 };
+        var repeats = new Option<int>("--repeats") { Description = "Interleaved repeats; medians are shown.", DefaultValueFactory = _ => 3 };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var command = new Command("engine", "Measures the bare engine: prefill, and decode by batch size.") { model, batches, context, tokens, prefill, repeats, json };
+        SettingOptions.AddTo(command, Accepted);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            int[] numbers = [.. parsed.GetValue(batches)!, parsed.GetValue(context), parsed.GetValue(tokens), parsed.GetValue(prefill), parsed.GetValue(repeats)];
+            if (numbers.Any(number => number < 1)) throw new SettingException("Batches, context, tokens, prefill and repeats must be at least 1.");
+            var read = new SettingReader(SettingOptions.Values(parsed), Environment.GetEnvironmentVariable);
+            var path = parsed.GetValue(model) ?? read.Text(Settings.Model) ?? ModelLoading.DefaultModel();
+            await using var served = ModelLoading.Load(new() { Model = path ?? throw new SettingException("Name a model."), Engine = ServeCommand.EngineFrom(read) }, new());
+            var loaded = (LoadedModel)served.Owner!;
+            var (bytes, flops) = loaded.MeasureDevice();
+            var bench = new EngineBench(served.Engine, parsed.GetValue(tokens), parsed.GetValue(context));
+            var measured = await bench.RunAsync([.. parsed.GetValue(batches)!.Order()], parsed.GetValue(prefill), parsed.GetValue(repeats), cancellation);
+            var report = new BenchReport(served.Ids[0], loaded.Device, loaded.Checkpoint.ByteLength, bytes, flops, measured);
+            Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(report, BenchJson.Default.BenchReport) : Table(report));
+            return 0;
+        });
+        return command;
+    }
+
+    static string Table(BenchReport report)
+    {
+        var bound = report.ReadBytesPerSecond / report.ModelBytes;
+        var single = report.Measured.First(m => m.What == "decode").TokensPerSecond;
+        var lines = report.Measured.Select(m =>
+            $"{m.What,-14} batch {m.Batch,3}  {m.TokensPerSecond,8:F1} tokens/s  ({m.Least:F1} to {m.Most:F1})" + (m.What != "decode" ? "" : $"  {m.TokensPerSecond / single:F2}x of batch {report.Measured.First(d => d.What == "decode").Batch}"));
+        return $"""
+            {report.Model}, {report.ModelBytes / 1e6:F0} MB of weights, on {report.Device}
+            the machine reads {report.ReadBytesPerSecond / 1e9:F1} GB/s and multiplies {report.FlopsPerSecond / 1e9:F0} GFLOP/s: at batch 1 memory allows {bound:F1} tokens/s, reached {single:F1} ({single / bound:P0})
+            {string.Join('\n', lines)}
+            """;
+    }
+}
+
+/// <summary>What the bench of an engine found.</summary>
+sealed record BenchReport(string Model, string Device, long ModelBytes, double ReadBytesPerSecond, double FlopsPerSecond, IReadOnlyList<Measured> Measured);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(BenchReport))]
+sealed partial class BenchJson : JsonSerializerContext;
