@@ -37,7 +37,11 @@ public sealed record RowPolicy(int Window = 0, int Chunk = 0)
 /// <param name="Offset">First row of the slice.</param>
 /// <param name="Rows">Rows of the slice.</param>
 /// <param name="Inputs">Columns of the matrix: the width of what is cached.</param>
-public sealed record HeadMap(string Weight, int Stride, int Offset, int Rows, int Inputs);
+public sealed record HeadMap(string Weight, int Stride, int Offset, int Rows, int Inputs)
+{
+    /// <summary>The stored tensor is the stack that is used: [Heads x Inputs x Rows] as a key map, [Heads x Rows x Inputs] as a value map.</summary>
+    public bool Ready { get; init; }
+}
 
 /// <summary>
 /// One softmax over cached rows. Its query has <paramref name="Heads"/> vectors, each a part for the main stream and,

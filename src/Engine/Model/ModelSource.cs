@@ -123,9 +123,12 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
     public DenseFeedForward Plain(string up, string down, int width) =>
         new(null, Linear(up, width, HiddenSize), Linear(down, HiddenSize, width), Activation);
 
-    /// <summary>Experts PREFIXexperts.N. behind the router PREFIXgate.</summary>
-    public RoutedFeedForward Experts(string prefix, RoutingRule rule, int width) =>
-        new(Linear($"{prefix}gate", rule.Experts, HiddenSize), rule, Dense($"{prefix}experts.{{0}}.", width)) { Experts = rule.Experts };
+    /// <summary>Experts PREFIXexperts.N., or stacked as PREFIXexperts., behind the router PREFIXgate.</summary>
+    public RoutedFeedForward Experts(string prefix, RoutingRule rule, int width)
+    {
+        var expert = Tensors.Has($"{prefix}experts.gate_proj.weight") ? $"{prefix}experts." : $"{prefix}experts.{{0}}.";
+        return new(Linear($"{prefix}gate", rule.Experts, HiddenSize), rule, Dense(expert, width)) { Experts = rule.Experts };
+    }
 
     /// <summary>The matrix NAME.weight, with NAME.bias if the checkpoint has it.</summary>
     public Step.Linear Linear(string name, int outputs, int inputs) =>

@@ -73,6 +73,7 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
     /// </summary>
     public Matrix KeyMap(HeadMap map, int heads)
     {
+        if (map.Ready) return Load(ledger.Take(map.Weight, heads, map.Inputs, map.Rows));
         var slices = Slices(map, heads);
         var builder = new MatrixBuilder(TypeOf(slices[0].Type, transposed: true), heads, map.Inputs, map.Rows);
         int[] columns = [.. Enumerable.Range(0, map.Inputs)];
@@ -81,7 +82,9 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
     }
 
     /// <summary>The slices of a head map as they are: [heads x Rows x inputs].</summary>
-    public Matrix ValueMap(HeadMap map, int heads) => Assemble(new(map.Weight, map.Rows, map.Inputs), Slices(map, heads));
+    public Matrix ValueMap(HeadMap map, int heads) => map.Ready
+        ? Load(ledger.Take(map.Weight, heads, map.Rows, map.Inputs))
+        : Assemble(new(map.Weight, map.Rows, map.Inputs), Slices(map, heads));
 
     StoredTensor[] Slices(HeadMap map, int heads) =>
         [.. Enumerable.Range(0, heads).Select(head => ledger.TakeRows(map.Weight, head * map.Stride + map.Offset, map.Rows, heads * map.Stride, map.Inputs))];

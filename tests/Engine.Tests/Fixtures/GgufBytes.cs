@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Serving.Tests;
@@ -42,6 +43,18 @@ sealed class GgufBytes
         value(writer);
         _pairs.AddRange(stream.ToArray());
         Pairs++;
+        return this;
+    }
+
+    public GgufBytes Bool(string key, bool value) => Pair(key, 7, writer => writer.Write(value));
+
+    /// <summary>A float32 tensor of a shape, outermost size first.</summary>
+    public GgufBytes Tensor(string name, int[] shape, float[] values)
+    {
+        var start = _data.Count;
+        Tensor(name, [.. shape.Reverse().Select(size => (ulong)size)], 0, values.Length * sizeof(float));
+        var bytes = MemoryMarshal.AsBytes(values.AsSpan());
+        bytes.CopyTo(CollectionsMarshal.AsSpan(_data)[start..]);
         return this;
     }
 

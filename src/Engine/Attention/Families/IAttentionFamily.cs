@@ -9,6 +9,9 @@ public interface IAttentionFamily
     /// <summary>What papers and people call it.</summary>
     string Name { get; }
 
+    /// <summary>Metadata keys of GGUF files that bear the family's name, without the architecture, and the configuration keys they stand for.</summary>
+    ImmutableArray<(string Gguf, string Config)> GgufKeys => [];
+
     /// <summary>Whether the layer's tensors are of this family.</summary>
     bool Describes(AttentionContext layer);
 
@@ -21,6 +24,9 @@ public static class AttentionFamilies
 {
     /// <summary>Every family; a new one is added here.</summary>
     public static ImmutableArray<IAttentionFamily> All { get; } = [new Mha(), new Mfa(), new Mla()];
+
+    /// <summary>The GGUF keys of all families.</summary>
+    public static ImmutableArray<(string Gguf, string Config)> GgufKeys { get; } = [.. All.SelectMany(family => family.GgufKeys)];
 
     /// <summary>The one family that describes a layer.</summary>
     /// <exception cref="CheckpointException">None does, or several do.</exception>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Serving.Model;
 
 namespace Serving.Attention.Families;
@@ -15,7 +16,11 @@ public sealed class Mla : IAttentionFamily
     public string Name => "MLA";
 
     /// <inheritdoc/>
-    public bool Describes(AttentionContext layer) => layer.Has("kv_a_proj_with_mqa.weight") && layer.Has("kv_b_proj.weight");
+    public ImmutableArray<(string Gguf, string Config)> GgufKeys { get; } =
+        [("attention.key_length_mla", "qk_head_dim"), ("attention.value_length_mla", "value_head_size")];
+
+    /// <inheritdoc/>
+    public bool Describes(AttentionContext layer) => layer.Has("kv_a_proj_with_mqa.weight") && (layer.Has("kv_b_proj.weight") || layer.Has("k_b_proj.weight"));
 
     /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
@@ -24,6 +29,8 @@ public sealed class Mla : IAttentionFamily
         // What they say of MLA models differs from type to type; the widths above and below count.
         layer.Config.Ignore("head_dim", "num_key_value_heads");
         var (content, rotary, value) = (layer.Config.Int("qk_nope_head_dim"), layer.Config.Int("qk_rope_head_dim"), layer.Config.Int("v_head_dim", hidden / heads));
+        // GGUF files hold the up-projection in two stacks, keys already transposed.
+        var split = layer.Has("k_b_proj.weight");
         Agree(layer, "mla_scale_q_lora", layer.QueryEnd);
         Agree(layer, "mla_scale_kv_lora", layer.LatentEnd);
         var down = layer.Linear("kv_a_proj_with_mqa", latent + rotary, hidden) with { Of = latent + rotary };
@@ -38,8 +45,10 @@ public sealed class Mla : IAttentionFamily
             {
                 Rotary = "rotary",
                 RotaryOffset = content,
-                KeyMap = new($"{layer.Prefix}kv_b_proj.weight", content + value, 0, content, latent),
-                ValueMap = new($"{layer.Prefix}kv_b_proj.weight", content + value, content, value, latent),
+                KeyMap = split ? new($"{layer.Prefix}k_b_proj.weight", content, 0, content, latent) { Ready = true }
+                    : new($"{layer.Prefix}kv_b_proj.weight", content + value, 0, content, latent),
+                ValueMap = split ? new($"{layer.Prefix}v_b_proj.weight", value, 0, value, latent) { Ready = true }
+                    : new($"{layer.Prefix}kv_b_proj.weight", content + value, content, value, latent),
                 Scale = layer.Scale ?? 1 / MathF.Sqrt(content + rotary),
                 Output = Projection.Of(layer.Linear("o_proj", hidden, heads * value)),
             },

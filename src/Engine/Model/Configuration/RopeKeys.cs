@@ -92,8 +92,9 @@ public static class RopeKeys
         BetaFast = keys.Float("beta_fast", 32),
         BetaSlow = keys.Float("beta_slow", 1),
         Truncate = keys.Bool("truncate", true),
-        Mscale = keys.FloatOrNull("mscale"),
-        MscaleAllDim = keys.FloatOrNull("mscale_all_dim"),
+        // GGUF files hold a tenth of it, of models whose two weights are equal.
+        Mscale = keys.FloatOrNull("mscale") ?? 10 * keys.FloatOrNull("yarn_log_multiplier"),
+        MscaleAllDim = keys.FloatOrNull("mscale_all_dim") ?? 10 * keys.FloatOrNull("yarn_log_multiplier"),
         AttentionFactor = keys.FloatOrNull("attention_factor"),
         QueryScaleBeta = keys.Float("llama_4_scaling_beta", 0),
     };

@@ -15,7 +15,7 @@ public sealed record GgufArchitecture(string Name, string ModelType)
     /// <summary>Tensors outside the layers, without the ending .weight or .bias.</summary>
     public ImmutableArray<(string Gguf, string Tensor)> Tensors { get; init; } = Names.DecoderTensors;
 
-    /// <summary>Tensors of layer N: blk.N.(left) is model.layers.N.(right).</summary>
+    /// <summary>Tensors of layer N: blk.N.(left) is model.layers.N.(right), both without the ending unless both have one.</summary>
     public ImmutableArray<(string Gguf, string Tensor)> LayerTensors { get; init; } = Names.GatedLayerTensors;
 
     /// <summary>Configuration keys that the architecture implies without saying them, with their values as JSON.</summary>
@@ -24,8 +24,18 @@ public sealed record GgufArchitecture(string Name, string ModelType)
     /// <summary>Configuration keys that are true if the first layer has a tensor (a bias).</summary>
     public ImmutableArray<(string Key, string LayerTensor)> Presences { get; init; } = [];
 
+    /// <summary>Metadata key, without the architecture's prefix, whose value decides between model types; null for none.</summary>
+    public string? VariantKey { get; init; }
+
+    /// <summary>Values of <see cref="VariantKey"/> as JSON, and the model types they stand for; other values are refused.</summary>
+    public ImmutableArray<(string Json, string ModelType)> Variants { get; init; } = [];
+
     /// <summary>The architectures that are served; a new one is its file and its line here.</summary>
-    public static ImmutableArray<GgufArchitecture> All { get; } = [Llama.Architecture, Step3.Architecture];
+    public static ImmutableArray<GgufArchitecture> All { get; } = 
+    [
+        Deepseek2.Architecture, Llama.Architecture, MiniCpm3.Architecture, Phi3.Architecture, Qwen.Two, Qwen.Three, Qwen.ThreeWithExperts,
+        Step3.Architecture,
+    ];
 
     /// <summary>The architecture of a name; an unknown one is an error that lists those served.</summary>
     public static GgufArchitecture Find(string name, string source) => All.FirstOrDefault(architecture => architecture.Name == name)

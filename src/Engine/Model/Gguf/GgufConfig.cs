@@ -12,6 +12,8 @@ sealed class GgufConfig
     const int LongestList = 65536;
     const string Scaling = "rope_scaling.";
     const string Rotary = "rope_freqs.weight";
+    const string ShortRotary = "rope_factors_short.weight";
+    const string LongRotary = "rope_factors_long.weight";
 
     readonly GgufArchitecture _architecture;
     readonly GgufMetadata _metadata;
@@ -25,7 +27,7 @@ sealed class GgufConfig
         (_architecture, _metadata, _tensors) = (architecture, parts.Metadata, parts.Tensors);
 
     /// <summary>The tensors that became part of the configuration and are no weights any more.</summary>
-    public static IReadOnlySet<string> Absorbed { get; } = new HashSet<string> { Rotary };
+    public static IReadOnlySet<string> Absorbed { get; } = new HashSet<string> { Rotary, ShortRotary, LongRotary };
 
     /// <summary>
     /// The configuration; keys of the architecture that are not mapped keep their own name, so that nobody overlooks them.
@@ -36,6 +38,7 @@ sealed class GgufConfig
         config.CopyKeys();
         config.AddWhatTensorsSay();
         config.SettleSizes();
+        config.SettleLatent();
         config.SettleRotary();
         if (config._scaling.Count > 0)
             config._root["rope_scaling"] = Write(config._scaling);
@@ -44,12 +47,12 @@ sealed class GgufConfig
 
     void CopyKeys()
     {
-        _root["model_type"] = Quote(_architecture.ModelType);
+        _root["model_type"] = Quote(ModelType());
         foreach (var (key, json) in _architecture.Facts)
             _root[key] = json;
         var prefix = _architecture.Name + ".";
         var targets = _architecture.Keys.ToDictionary(key => key.Gguf, key => key.Config);
-        foreach (var key in _metadata.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal)))
+        foreach (var key in _metadata.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal) && key != prefix + _architecture.VariantKey))
         {
             var target = targets.GetValueOrDefault(key[prefix.Length..], key);
             if (target.StartsWith(Scaling, StringComparison.Ordinal))
@@ -57,6 +60,15 @@ sealed class GgufConfig
             else
                 _root[target] = Value(key);
         }
+    }
+
+    string ModelType()
+    {
+        var key = $"{_architecture.Name}.{_architecture.VariantKey}";
+        if (_architecture.VariantKey is null || !_metadata.Has(key)) return _architecture.ModelType;
+        var (value, variants) = (Value(key), _architecture.Variants);
+        return variants.FirstOrDefault(variant => variant.Json == value).ModelType ?? throw new CheckpointException(
+            $"{_metadata.Source}: {key} is {value}; served are {string.Join(", ", variants.Select(variant => $"{variant.Json} ({variant.ModelType})"))}.");
     }
 
     void AddWhatTensorsSay()
@@ -74,8 +86,19 @@ sealed class GgufConfig
         foreach (var key in (string[])["num_local_experts", "num_experts_per_tok"])
             if (Number(key) == 0)
                 _root.Remove(key);
-        if (Number("v_head_dim") is { } values && values == HeadSize())
+        if (Number("v_head_dim") is { } values && values == HeadSize() && !_root.ContainsKey("kv_lora_rank"))
             _root.Remove("v_head_dim");
+    }
+
+    // Of latent attention, files say the width of a key with its rotary part; newer ones beside the widths of what is cached.
+    void SettleLatent()
+    {
+        if (!_root.ContainsKey("kv_lora_rank") || Number("qk_rope_head_dim") is not { } rotary)
+            return;
+        if ((Number("qk_head_dim") ?? Number("head_dim")) is { } key)
+            _root["qk_nope_head_dim"] = $"{key - rotary}";
+        if (_root.Remove("value_head_size", out var value))
+            _root["v_head_dim"] = value;
     }
 
     void SettleRotary()
@@ -92,18 +115,25 @@ sealed class GgufConfig
             _scaling.TryAdd("rope_type", "\"linear\"");
         if (_tensors.TryGetValue(Rotary, out var divisors))
             UseDivisors(divisors);
+        if (_tensors.TryGetValue(ShortRotary, out var few) && _tensors.TryGetValue(LongRotary, out var many))
+            (_scaling["rope_type"], _scaling["short_factor"], _scaling["long_factor"]) = ("\"longrope\"", Divisors(few), Divisors(many));
     }
 
     // Llama 3's stretched frequencies come as a divisor for each: long rope whose two lists are one.
     void UseDivisors(StoredTensor divisors)
     {
-        if (divisors is not { Type: StoredType.F32, Shape.Length: 1, Columns: <= LongestList })
-            throw new CheckpointException(
-                $"{_metadata.Source}: tensor {Rotary} is {divisors.Describe()}; a list of F32 divisors is expected.");
-        var list = List(RowWidening.Widen(divisors).Select(divisor => Finite(Rotary, divisor)));
+        var list = Divisors(divisors);
         _scaling.Clear();
         _scaling["rope_type"] = "\"longrope\"";
         (_scaling["short_factor"], _scaling["long_factor"], _scaling["attention_factor"]) = (list, list, "1");
+    }
+
+    string Divisors(StoredTensor divisors)
+    {
+        if (divisors is not { Type: StoredType.F32, Shape.Length: 1, Columns: <= LongestList })
+            throw new CheckpointException(
+                $"{_metadata.Source}: tensor {divisors.Name} is {divisors.Describe()}; a list of F32 divisors is expected.");
+        return List(RowWidening.Widen(divisors).Select(divisor => Finite(divisors.Name, divisor)));
     }
 
     double? HeadSize() => Number("head_dim")

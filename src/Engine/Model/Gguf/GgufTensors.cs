@@ -35,6 +35,8 @@ static class GgufTensors
         if (!name.StartsWith(Layer, StringComparison.Ordinal))
             return outer.TryGetValue(name[..dot], out var whole) ? whole + name[dot..] : name;
         var stem = name.IndexOf('.', Layer.Length) + 1;
+        if (stem > 0 && inner.TryGetValue(name[stem..], out var exact))
+            return $"model.layers.{name[Layer.Length..(stem - 1)]}.{exact}";
         return stem > 0 && stem <= dot && inner.TryGetValue(name[stem..dot], out var part)
             ? $"model.layers.{name[Layer.Length..(stem - 1)]}.{part}{name[dot..]}"
             : name;

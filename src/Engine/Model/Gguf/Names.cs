@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Serving.Attention.Families;
 
 namespace Serving.Model.Gguf;
 
@@ -26,6 +27,10 @@ static class Names
         ("rope.scaling.original_context_length", "rope_scaling.original_max_position_embeddings"),
         ("rope.scaling.attn_factor", "rope_scaling.attention_factor"),
         ("rope.scaling.finetuned", "rope_scaling.finetuned"),
+        ("rope.scaling.yarn_beta_fast", "rope_scaling.beta_fast"),
+        ("rope.scaling.yarn_beta_slow", "rope_scaling.beta_slow"),
+        ("rope.scaling.yarn_log_multiplier", "rope_scaling.yarn_log_multiplier"),
+        .. AttentionFamilies.GgufKeys,
     ];
 
     /// <summary>Embedding, final norm and head.</summary>
@@ -42,6 +47,48 @@ static class Names
         ("ffn_down", "mlp.down_proj"),
     ];
 
+    /// <summary>Keys of experts.</summary>
+    public static ImmutableArray<(string Gguf, string Config)> ExpertKeys { get; } =
+    [
+        ("expert_count", "num_experts"),
+        ("expert_used_count", "num_experts_per_tok"),
+        ("expert_shared_count", "n_shared_experts"),
+        ("expert_group_count", "n_group"),
+        ("expert_group_used_count", "topk_group"),
+        ("expert_feed_forward_length", "moe_intermediate_size"),
+        ("expert_weights_scale", "routed_scaling_factor"),
+        ("expert_weights_norm", "norm_topk_prob"),
+        ("leading_dense_block_count", "first_k_dense_replace"),
+    ];
+
+    /// <summary>Router, stacked experts and shared experts.</summary>
+    public static ImmutableArray<(string Gguf, string Tensor)> ExpertTensors { get; } =
+    [
+        ("ffn_gate_inp", "mlp.gate"),
+        ("exp_probs_b.bias", "mlp.gate.e_score_correction_bias"),
+        ("ffn_gate_exps", "mlp.experts.gate_proj"),
+        ("ffn_up_exps", "mlp.experts.up_proj"),
+        ("ffn_down_exps", "mlp.experts.down_proj"),
+        ("ffn_gate_shexp", "mlp.shared_experts.gate_proj"),
+        ("ffn_up_shexp", "mlp.shared_experts.up_proj"),
+        ("ffn_down_shexp", "mlp.shared_experts.down_proj"),
+    ];
+
+    /// <summary>Latent attention: down- and up-projections with their norms; keys and values fused, or each by itself.</summary>
+    public static ImmutableArray<(string Gguf, string Tensor)> LatentTensors { get; } =
+    [
+        ("attn_q", "self_attn.q_proj"),
+        ("attn_q_a", "self_attn.q_a_proj"),
+        ("attn_q_a_norm", "self_attn.q_a_layernorm"),
+        ("attn_q_b", "self_attn.q_b_proj"),
+        ("attn_kv_a_mqa", "self_attn.kv_a_proj_with_mqa"),
+        ("attn_kv_a_norm", "self_attn.kv_a_layernorm"),
+        ("attn_kv_b", "self_attn.kv_b_proj"),
+        ("attn_k_b", "self_attn.k_b_proj"),
+        ("attn_v_b", "self_attn.v_b_proj"),
+        ("attn_output", "self_attn.o_proj"),
+    ];
+
     /// <summary>Query, key, value and output projections.</summary>
     public static ImmutableArray<(string Gguf, string Tensor)> AttentionTensors { get; } =
     [
@@ -50,6 +97,10 @@ static class Names
         ("attn_v", "self_attn.v_proj"),
         ("attn_output", "self_attn.o_proj"),
     ];
+
+    /// <summary>A norm of every query and key head.</summary>
+    public static ImmutableArray<(string Gguf, string Tensor)> HeadNorms { get; } =
+        [("attn_q_norm", "self_attn.q_norm"), ("attn_k_norm", "self_attn.k_norm")];
 
     /// <summary>A set of names with some replaced or added; an empty target removes the name.</summary>
     public static ImmutableArray<(string Gguf, string Config)> With(

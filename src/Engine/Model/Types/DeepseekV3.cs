@@ -42,7 +42,7 @@ public sealed class DeepseekV3 : IModelType
     {
         var (config, prefix, width) = (source.Config, $"{source.Prefix(layer)}mlp.", source.Config.Int("moe_intermediate_size"));
         if (config.Has("scoring_func")) config.OneOf("scoring_func", "sigmoid");
-        if (config.Has("topk_method")) config.OneOf("topk_method", "noaux_tc");
+        config.Ignore("topk_method");
         var rule = new RoutingRule(config.Int("num_experts"), config.Int("num_experts_per_tok"), RouterScore.Sigmoid)
         {
             Groups = config.Int("n_group", 1),

@@ -13,10 +13,9 @@ public sealed class QwenMoe : IModelType
     public ModelPlan Plan(ModelSource source)
     {
         var config = source.Config;
-        // The tensors say whether there are biases.
-        config.Ignore("qkv_bias");
-        var (dense, step) = (config.Ints("mlp_only_layers") ?? [], config.Int("decoder_sparse_step"));
-        bool Sparse(int layer) => !dense.Contains(layer) && step > 0 && (layer + 1) % step == 0;
+        // The tensors say whether there are biases, and which layers have a router.
+        config.Ignore("qkv_bias", "mlp_only_layers", "decoder_sparse_step");
+        bool Sparse(int layer) => source.Tensors.Has($"{source.Prefix(layer)}mlp.gate.weight");
         return source.Decoder(layer =>
         [
             source.Attention(layer),
