@@ -29,6 +29,10 @@ public enum GroupRank
 /// <param name="Score">How scores come from logits.</param>
 public sealed record RoutingRule(int Experts, int Chosen, RouterScore Score)
 {
+    /// <summary>Whether the groups are of one size and the kept ones have as many experts as are chosen.</summary>
+    public bool CanBeMet => Groups >= 1 && Experts % Groups == 0 && KeptGroups >= 1 && KeptGroups <= Groups && Chosen >= 1
+        && Chosen <= Experts / Groups * KeptGroups;
+
     /// <summary>Groups of neighbouring experts; only experts of the kept groups may be chosen.</summary>
     public int Groups { get; init; } = 1;
 

@@ -54,8 +54,7 @@ public static class ShapeChecks
     /// <summary>The arguments of <see cref="IDevice.Route"/>.</summary>
     public static void Route(RoutingRule rule, Tensor logits, Tensor bias, RoutedExperts routed)
     {
-        if (rule.Groups < 1 || rule.Experts % rule.Groups != 0 || rule.KeptGroups < 1 || rule.KeptGroups > rule.Groups
-            || rule.Chosen < 1 || rule.Chosen > rule.Experts / rule.Groups * rule.KeptGroups)
+        if (!rule.CanBeMet)
             throw Mismatch("route", $"{rule.Chosen} of {rule.Experts} experts in {rule.KeptGroups} of {rule.Groups} groups");
         if (logits.Columns != rule.Experts || routed.Weights.Rows != logits.Rows || routed.Weights.Columns != rule.Chosen
             || (!bias.IsEmpty && bias.Columns != rule.Experts))

@@ -59,7 +59,9 @@ public sealed record AttentionContext(ModelConfig Config, TensorLedger Tensors, 
     public int Groups { get => field > 0 ? field : Config.Int("num_key_value_heads"); init; }
 
     /// <summary>Values of a head.</summary>
-    public int HeadWidth => Config.IntOrNull("head_dim") ?? HiddenSize / Heads;
+    public int HeadWidth => Config.IntOrNull("head_dim") ?? (HiddenSize >= Heads
+        ? HiddenSize / Heads
+        : throw Config.Wrong("num_attention_heads", $"{Heads}", $"at most hidden_size = {HiddenSize}"));
 
     /// <summary>Whether the layer has a tensor of this name.</summary>
     public bool Has(string name) => Tensors.Has(Prefix + name);

@@ -26,7 +26,7 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
     public OuterNames Names { get; init; } = new();
 
     /// <summary>Layers of the model.</summary>
-    public int Layers => Config.Int("num_hidden_layers");
+    public int Layers => Config.LayerTypes().Count;
 
     /// <summary>Values in a hidden row.</summary>
     public int HiddenSize => Config.Int("hidden_size");

@@ -203,13 +203,12 @@ public sealed class ModelConfig
 
     int ToInt(string key, JsonElement value)
     {
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number))
-            return number;
         // Some writers store whole numbers as 8.0.
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var real)
-            && real == Math.Floor(real) && Math.Abs(real) <= int.MaxValue
-            ? (int)real
-            : throw Wrong(key, JsonFile.Quote(value), "a whole number of at most 32 bits");
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out var number) || number != Math.Floor(number) || Math.Abs(number) > int.MaxValue)
+            throw Wrong(key, JsonFile.Quote(value), "a whole number of at most 32 bits");
+        return KeyBounds.Of(key) is { } bounds && (number < bounds.Least || number > bounds.Most)
+            ? throw Wrong(key, $"{(int)number}", $"{bounds.Least} to {bounds.Most}")
+            : (int)number;
     }
 
     float ToFloat(string key, JsonElement value) =>

@@ -31,6 +31,9 @@ public static class ModelTypes
             "model_type", $"\"{name}\"", $"one of {string.Join(", ", All.SelectMany(type => type.Names).Order(StringComparer.Ordinal))}");
         var plan = type.Plan(source);
         source.Config.RefuseUnread();
+        foreach (var block in plan.Layers.SelectMany(layer => layer.Blocks).OfType<FeedForwardBlock>())
+            if (block.Plan is RoutedFeedForward { Rule: var rule } && !rule.CanBeMet)
+                throw new CheckpointException($"{source.Config.Source}: {rule.Chosen} of {rule.Experts} experts in {rule.KeptGroups} of {rule.Groups} groups cannot be chosen.");
         return plan;
     }
 }

@@ -38,7 +38,7 @@ public sealed class Llama4 : IModelType
     static HashSet<int> SparseLayers(ModelConfig config)
     {
         var step = config.Int("interleave_moe_layer_step");
-        return [.. config.Ints("moe_layers") ?? Enumerable.Range(1, config.Int("num_hidden_layers")).Where(n => step > 0 && n % step == 0).Select(n => n - 1)];
+        return [.. config.Ints("moe_layers") ?? Enumerable.Range(1, config.LayerTypes().Count).Where(n => step > 0 && n % step == 0).Select(n => n - 1)];
     }
 
     static RoutedFeedForward Experts(ModelSource source, int layer)

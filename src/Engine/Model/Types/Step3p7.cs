@@ -42,7 +42,7 @@ public sealed class Step3p7 : IModelType
         return config.TextOrNull("moe_layers_enum") is { } list
             ? [.. list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(n => int.TryParse(n, CultureInfo.InvariantCulture, out var layer)
                 ? layer : throw config.Wrong("moe_layers_enum", $"\"{list}\"", "numbers of layers with commas between them"))]
-            : [.. Enumerable.Range(0, config.Int("num_hidden_layers")).Where(layer => types is null ? layer > 0 : types.ElementAtOrDefault(layer) == "sparse")];
+            : [.. Enumerable.Range(0, config.LayerTypes().Count).Where(layer => types is null ? layer > 0 : types.ElementAtOrDefault(layer) == "sparse")];
     }
 
     static (int Heads, int Groups) SlidingHeads(ModelConfig config)
