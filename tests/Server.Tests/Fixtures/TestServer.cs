@@ -106,6 +106,8 @@ sealed class TestServer : IAsyncDisposable
             await Task.Delay(5, patience.Token);
     }
 
+    public Task StopAsync() => _app.StopAsync();
+
     public async ValueTask DisposeAsync()
     {
         Decoder.Gate.Set();
