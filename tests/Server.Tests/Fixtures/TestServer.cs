@@ -98,11 +98,16 @@ sealed class TestServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until the engine has something to do.</summary>
+    public Task BusyAsync() => UntilAsync(figures => figures.Running + figures.Waiting > 0);
+
     /// <summary>Waits until nothing runs or waits in the engine and no memory of it is held.</summary>
-    public async Task IdleAsync()
+    public Task IdleAsync() => UntilAsync(figures => figures.Running + figures.Waiting + figures.PagesHeld == 0);
+
+    async Task UntilAsync(Func<EngineFigures, bool> reached)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (Engine.Figures is var figures && figures.Running + figures.Waiting + figures.PagesHeld > 0)
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (!reached(Engine.Figures))
             await Task.Delay(5, patience.Token);
     }
 
@@ -122,7 +127,7 @@ sealed class TestServer : IAsyncDisposable
         var layout = new CacheLayout([Plan], engine.PageTokens, engine.CacheType);
         return new(options.Seed)
         {
-            Engine = new(decoder, layout, [4096], engine, diagnostics),
+            Engine = new(decoder, layout, [4096 + (options.Engine.MaxLength ?? 0) / engine.PageTokens], engine, diagnostics),
             Ids = options.ServedNames.IsEmpty ? [ModelId, "tiny"] : options.ServedNames,
             Tokenizer = TinyText.Tokenizer,
             Template = TinyText.Template,

@@ -35,8 +35,7 @@ public sealed class StreamTests
         server.Decoder.Gate.Reset();
         using var leaving = new CancellationTokenSource();
         var waiting = server.Client.PostAsync(new Uri(Path, UriKind.Relative), Json(Endless.Replace("true", "false", StringComparison.Ordinal)), leaving.Token);
-        while (server.Engine.Figures is { Running: 0, Waiting: 0 })
-            await Task.Delay(5, Stop);
+        await server.BusyAsync();
         await leaving.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
         server.Decoder.Gate.Set();
@@ -100,8 +99,7 @@ public sealed class StreamTests
         var server = await LongAsync();
         server.Decoder.Gate.Reset();
         var reply = server.PostAsync(Path, """{"model": "tiny", "prompt": "x", "max_tokens": 50, "stream": true}""");
-        while (server.Engine.Figures is { Running: 0, Waiting: 0 })
-            await Task.Delay(5, Stop);
+        await server.BusyAsync();
         var stopping = server.StopAsync();
         server.Decoder.Gate.Set();
         Assert.EndsWith("data: [DONE]\n\n", await (await reply).Content.ReadAsStringAsync(Stop));
