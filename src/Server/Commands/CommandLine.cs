@@ -12,14 +12,7 @@ static class CommandLine
     {
         try
         {
-            var root = Root();
-            if (args is [[not '-', ..] command, ..] && root.Subcommands.All(c => c.Name != command))
-                throw new SettingException($"There is no command '{command}'." + (Settings.Nearest(command, root.Subcommands.Select(c => c.Name)) is { } near
-                    ? $" Did you mean '{near}'?"
-                    : " 'serving --help' lists them."));
-            var parsed = root.Parse(Known(args, root), new() { ResponseFileTokenReplacer = null });
-            if (parsed.Errors is [var first, ..])
-                throw new SettingException(first.Message);
+            var parsed = Parse(args, Root());
             return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false });
         }
         catch (Exception error) when (error is SettingException or CheckpointException or IOException or ArgumentException)
@@ -28,6 +21,9 @@ static class CommandLine
             return Misused;
         }
     }
+
+    /// <summary>The settings that arguments of the default command give; a mistake is a <see cref="SettingException"/>.</summary>
+    public static Dictionary<string, string[]> Flags(string[] args) => SettingOptions.Values(Parse(args, Root()));
 
     /// <summary>Every command; serving is what the program does when none is named.</summary>
     public static RootCommand Root()
@@ -40,6 +36,15 @@ static class CommandLine
         root.Add(EvalCommand.Create());
         root.Add(BenchCommand.Create());
         return root;
+    }
+
+    static ParseResult Parse(string[] args, RootCommand root)
+    {
+        var names = root.Subcommands.Select(c => c.Name).ToList();
+        if (args is [[not '-', ..] command, ..] && !names.Contains(command))
+            throw new SettingException($"There is no command '{command}'." + Suggestion(command, names));
+        var parsed = root.Parse(Known(args, root), new() { ResponseFileTokenReplacer = null });
+        return parsed.Errors is [var first, ..] ? throw new SettingException(first.Message) : parsed;
     }
 
     /// <summary>The arguments with vLLM's harmless ones left out; an option that nobody knows is an error that names the nearest.</summary>
@@ -67,6 +72,8 @@ static class CommandLine
         return kept;
     }
 
-    static string Unknown(string flag, IEnumerable<string> options) =>
-        $"There is no option {flag}." + (Settings.Nearest(flag, options) is { } near ? $" Did you mean {near}?" : " 'serving --help' lists them.");
+    static string Unknown(string flag, IEnumerable<string> options) => $"There is no option {flag}." + Suggestion(flag, options);
+
+    static string Suggestion(string name, IEnumerable<string> known) =>
+        Settings.Nearest(name, known) is { } near ? $" Did you mean {near}?" : " 'serving --help' lists them.";
 }

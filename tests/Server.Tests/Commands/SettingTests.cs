@@ -1,0 +1,91 @@
+using Serving.Server;
+using Serving.Server.Commands;
+
+namespace Serving.Tests;
+
+public sealed class SettingTests : IDisposable
+{
+    readonly string _file = Path.Combine(Path.GetTempPath(), $"settings-{Guid.NewGuid():N}.json");
+
+    public void Dispose() => File.Delete(_file);
+
+    [Fact]
+    public void Without_settings_the_defaults_of_the_options_hold()
+    {
+        var options = Options([]);
+        Assert.Equal(new ServerOptions { Model = "m" } with { ServedNames = options.ServedNames, ApiKeys = options.ApiKeys }, options);
+    }
+
+    [Fact]
+    public void A_flag_goes_before_the_environment_and_that_before_the_file()
+    {
+        File.WriteAllText(_file, """{"port": 1, "max_num_seqs": 2, "api-key": ["a", "b"], "seed": 3} // comments are fine""");
+        string[] config = ["--config", _file];
+        Assert.Equal((1, 2, 3L), Read(Options(config)));
+        Assert.Equal(["a", "b"], Options(config).ApiKeys);
+        Assert.Equal((4, 2, 3L), Read(Options(config, ("SERVING_PORT", "4"))));
+        Assert.Equal((5, 2, 3L), Read(Options([.. config, "--port", "5"], ("SERVING_PORT", "4"))));
+        Assert.Equal((1, 6, 3L), Read(Options([], ("SERVING_CONFIG", _file), ("SERVING_MAX_NUM_SEQS", "6"))));
+        Assert.Equal(["x", "y"], Options(config, ("SERVING_API_KEY", "x, y")).ApiKeys);
+
+        static (int, int?, long?) Read(ServerOptions options) => (options.Port, options.Engine.MaxSequences, options.Seed);
+    }
+
+    [Theory]
+    [InlineData("--no-enable-prefix-caching", false)]
+    [InlineData("--enable-prefix-caching", true)]
+    [InlineData("--enable-prefix-caching=false", false)]
+    [InlineData("--no_enable_prefix_caching", false)]
+    public void Switches_are_on_and_off_as_vllm_s(string flag, bool on)
+    {
+        Assert.Equal(on, Options([flag]).Engine.PrefixCaching);
+    }
+
+    [Theory]
+    [InlineData("2147483648", 2147483648)]
+    [InlineData("512MiB", 512L << 20)]
+    [InlineData("1.5G", 3L << 29)]
+    public void Bytes_have_units(string text, long bytes)
+    {
+        Assert.Equal(bytes, Options(["--kv-cache-memory-bytes", text]).Engine.CacheBytes);
+    }
+
+    [Theory]
+    [InlineData("--port abc", "--port is 'abc'; it must be a whole number from 0 to 65535.")]
+    [InlineData("--dtype int4", "--dtype is 'int4'; it must be auto, float32, bfloat16.")]
+    [InlineData("--kv-cache-memory-bytes lots", "--kv-cache-memory-bytes is 'lots'")]
+    [InlineData("--host example.org", "--host is 'example.org'")]
+    [InlineData("--max-model-length 5", "There is no option --max-model-length. Did you mean --max-model-len?")]
+    [InlineData("--frobnicate", "There is no option --frobnicate. 'serving --help' lists them.")]
+    [InlineData("serv", "There is no command 'serv'. Did you mean serve?")]
+    [InlineData("--tensor-parallel-size 2", "--tensor-parallel-size is not served.")]
+    [InlineData("--enable-lora", "--enable-lora is not served.")]
+    [InlineData("--limit-mm-per-prompt={}", "--limit-mm-per-prompt is not served.")]
+    [InlineData("--config /nowhere/settings.json", "The settings file cannot be read")]
+    public void A_mistake_is_answered_in_one_sentence(string arguments, string message)
+    {
+        Assert.Contains(message, Assert.Throws<SettingException>(() => Options(arguments.Split(' '))).Message);
+    }
+
+    [Theory]
+    [InlineData("""{"prot": 1}""", "names the unknown setting 'prot'. Did you mean 'port'?")]
+    [InlineData("""{"port": """, "is not JSON: line 1")]
+    [InlineData("[]", "must hold one JSON object")]
+    [InlineData("""{"port": 70000}""", "'port' in ")]
+    public void A_mistake_in_the_file_names_the_file(string json, string message)
+    {
+        File.WriteAllText(_file, json);
+        var error = Assert.Throws<SettingException>(() => Options(["--config", _file])).Message;
+        Assert.Contains(message, error);
+        Assert.Contains(_file, error);
+    }
+
+    [Fact]
+    public void What_asks_for_nothing_is_left_out()
+    {
+        Assert.Equal(9, Options(["--tensor-parallel-size", "1", "--port", "9", "--pipeline-parallel-size=1"]).Port);
+    }
+
+    static ServerOptions Options(string[] arguments, params (string Name, string Value)[] environment) =>
+        ServeCommand.OptionsFrom(new SettingReader(CommandLine.Flags([.. arguments, "--model", "m"]), name => environment.FirstOrDefault(e => e.Name == name).Value));
+}
