@@ -15,8 +15,6 @@ namespace Serving.Server.Commands;
 /// <summary>From a checkpoint's path and the options to a model that can be served.</summary>
 static partial class ModelLoading
 {
-    const string Embedded = "models/smollm2-135m-instruct-mfa";
-
     /// <summary>The folder of the model that comes with the program: beside it, or in the repository it was built in.</summary>
     public static string? DefaultModel()
     {
@@ -24,12 +22,15 @@ static partial class ModelLoading
         {
             for (var folder = new DirectoryInfo(start); folder is not null; folder = folder.Parent)
             {
-                if (Path.Combine(folder.FullName, Embedded) is var found && Directory.Exists(found))
+                var models = Path.Combine(folder.FullName, "models");
+                if (Directory.Exists(models) && Directory.EnumerateDirectories(models).Order().FirstOrDefault(HasWeights) is { } found)
                     return found;
             }
         }
         return null;
     }
+
+    static bool HasWeights(string folder) => Directory.EnumerateFiles(folder, "*.gguf").Any();
 
     /// <summary>Loads what the options name; what is wrong with it is an exception whose message is for people.</summary>
     public static ServedModel Load(ServerOptions options, EngineDiagnostics diagnostics)
