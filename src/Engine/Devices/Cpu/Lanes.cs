@@ -14,9 +14,7 @@ static class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Exp(Vector512<float> x)
     {
-        var low = Vector512.LessThan(x, Vector512.Create(-87.3f));
-        var high = Vector512.GreaterThan(x, Vector512.Create(88.7f));
-        var bounded = Vector512.Min(Vector512.Max(x, Vector512.Create(-87.3f)), Vector512.Create(88.7f));
+        var bounded = Vector512.MinNative(Vector512.MaxNative(x, Vector512.Create(-87.3f)), Vector512.Create(88.7f));
         // n = round(x / ln 2) by the float's own rounding; the rest is within half of ln 2, taken off in two exact steps.
         var magic = Vector512.Create(12582912f);
         var shifted = Vector512.FusedMultiplyAdd(bounded, Vector512.Create(1.44269504f), magic);
@@ -31,12 +29,9 @@ static class Lanes
         sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512.Create(0.5f));
         sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512<float>.One);
         sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512<float>.One);
-        // Two factors, since 2^128 alone is no float.
-        var half = Vector512.ShiftRightArithmetic(Vector512.ConvertToInt32(n), 1);
-        var other = Vector512.ConvertToInt32(n) - half;
-        var value = sum * PowerOfTwo(half) * PowerOfTwo(other);
-        value = Vector512.ConditionalSelect(low, Vector512<float>.Zero, value);
-        value = Vector512.ConditionalSelect(high, Vector512.Create(float.PositiveInfinity), value);
+        var value = Avx512F.IsSupported ? Avx512F.Scale(sum, n) : TimesPowerOfTwo(sum, Vector512.ConvertToInt32(n));
+        value = Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87.3f)), Vector512<float>.Zero, value);
+        value = Vector512.ConditionalSelect(Vector512.GreaterThan(x, Vector512.Create(88.7f)), Vector512.Create(float.PositiveInfinity), value);
         return Vector512.ConditionalSelect(Vector512.Equals(x, x), value, x);
     }
 
@@ -66,9 +61,9 @@ static class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Max(Vector512<float> x)
     {
-        var quarter = Vector256.Max(x.GetLower(), x.GetUpper());
-        var eighth = Vector128.Max(quarter.GetLower(), quarter.GetUpper());
-        var pair = Vector128.Max(eighth, Vector128.Shuffle(eighth, Vector128.Create(2, 3, 0, 1)));
+        var quarter = Vector256.MaxNative(x.GetLower(), x.GetUpper());
+        var eighth = Vector128.MaxNative(quarter.GetLower(), quarter.GetUpper());
+        var pair = Vector128.MaxNative(eighth, Vector128.Shuffle(eighth, Vector128.Create(2, 3, 0, 1)));
         return MathF.Max(pair[0], pair[1]);
     }
 
@@ -91,6 +86,14 @@ static class Lanes
         if (Avx512F.IsSupported) return Avx512F.ConvertToVector512Int32(values);
         var (low, high) = Vector256.Widen(values);
         return Vector512.Create(low, high);
+    }
+
+    // Two factors, since 2^128 alone is no float; the results are normal, so both products are exact.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<float> TimesPowerOfTwo(Vector512<float> value, Vector512<int> n)
+    {
+        var half = Vector512.ShiftRightArithmetic(n, 1);
+        return value * PowerOfTwo(half) * PowerOfTwo(n - half);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

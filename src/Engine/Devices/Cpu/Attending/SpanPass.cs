@@ -76,6 +76,7 @@ unsafe ref struct SpanPass
         }
     }
 
+    [SkipLocalsInit]
     void Bring(int tile, int first)
     {
         var rows = stackalloc nint[AttendWork.TileRows];
@@ -122,7 +123,7 @@ unsafe ref struct SpanPass
             (c, d) = (Mask(c, tile + 32, first, position), Mask(d, tile + 48, first, position));
         }
         var query = start + row;
-        var greatest = Lanes.Max(Vector512.Max(Vector512.Max(a, b), Vector512.Max(c, d)));
+        var greatest = Lanes.Max(Vector512.MaxNative(Vector512.MaxNative(a, b), Vector512.MaxNative(c, d)));
         if (greatest > state.Greatest[query])
         {
             state.Decay(start, rows, row, Lanes.Exp(Vector512.Create(state.Greatest[query] - greatest)));

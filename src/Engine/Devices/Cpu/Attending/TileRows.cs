@@ -8,36 +8,32 @@ namespace Serving.Devices.Cpu;
 static unsafe class TileRows
 {
     /// <summary>Where the tile's rows lie; 0 stands for rows that no query sees.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Find(in PagedRows stream, in AttendUnit unit, int group, int tile, int first, nint* rows)
     {
+        var bytes = (nint)PageRows.RowBytes(stream);
+        var (page, place) = Math.DivRem(Math.Max(tile, first), stream.RowsPerPage);
+        nint at = 0;
         for (var i = 0; i < AttendWork.TileRows; i++)
         {
-            var position = tile + i;
-            var (page, place) = Math.DivRem(position, stream.RowsPerPage);
-            rows[i] = position < first || position > unit.Last ? 0 : (nint)PageRows.At(stream, unit.Pages[page], group, place);
+            rows[i] = 0;
+            if (tile + i < first || tile + i > unit.Last) continue;
+            if (at == 0) at = (nint)PageRows.At(stream, unit.Pages[page], group, place);
+            rows[i] = at;
+            at += bytes;
+            if (++place < stream.RowsPerPage) continue;
+            (page, place, at) = (page + 1, 0, 0);
         }
-    }
-
-    /// <summary>Asks for the lines of rows that will be read soon.</summary>
-    public static void Ask(nint* rows, int bytes)
-    {
-        if (!Sse.IsSupported) return;
-        for (var i = 0; i < AttendWork.TileRows; i++)
-            for (var at = 0; at < bytes && rows[i] != 0; at += 64) Sse.Prefetch1((byte*)rows[i] + at);
     }
 
     /// <summary>Keys: two panels [padded width x 32 rows], <paramref name="stride"/> floats apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Keys(nint* rows, CacheType type, int width, float* keys, long stride)
     {
-        // A step turns sixteen 32-bit columns: sixteen floats, or sixteen pairs of bfloat16.
-        var step = type == CacheType.Float32 ? Lanes.Count : 2 * Lanes.Count;
         for (var i = 0; i < AttendWork.TileRows; i += Lanes.Count)
         {
             var target = keys + i / PanelSize.Outputs * stride + i % PanelSize.Outputs;
-            var d = 0;
-            if (Avx512F.IsSupported && HasAll(rows + i))
-                for (; d + step <= width; d += step) Turn(rows + i, type, d, target + d * PanelSize.Outputs);
+            var d = Avx512F.IsSupported && HasAll(rows + i) ? TurnColumns(rows + i, type, width, target) : 0;
             for (; d < PanelSize.Blocks(width) * PanelSize.Block; d++)
                 for (var lane = 0; lane < Lanes.Count; lane++)
                     target[d * PanelSize.Outputs + lane] = d < width ? Value(rows[i + lane], type, d) : 0;
@@ -71,29 +67,22 @@ static unsafe class TileRows
         }
     }
 
+    // Sixteen 32-bit columns at a time: sixteen singles, or sixteen pairs of bfloat16. Returns how many values of a row it took.
+    static int TurnColumns(nint* rows, CacheType type, int width, float* panel)
+    {
+        var d = 0;
+        if (type == CacheType.Float32)
+            for (; d + Lanes.Count <= width; d += Lanes.Count) Transpose.Columns<FloatColumns>(rows, d * sizeof(float), panel + d * PanelSize.Outputs);
+        else
+            for (; d + 2 * Lanes.Count <= width; d += 2 * Lanes.Count)
+                Transpose.Columns<BFloat16Columns>(rows, d * sizeof(ushort), panel + d * PanelSize.Outputs);
+        return d;
+    }
+
     static bool HasAll(nint* rows)
     {
         for (var i = 0; i < Lanes.Count; i++) if (rows[i] == 0) return false;
         return true;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Turn(nint* rows, CacheType type, int from, float* target)
-    {
-        var columns = stackalloc uint[Lanes.Count * Lanes.Count];
-        var bytes = type == CacheType.Float32 ? from * sizeof(float) : from * sizeof(ushort);
-        Transpose.Columns(rows, bytes, columns);
-        for (var i = 0; i < Lanes.Count; i++)
-        {
-            var column = Vector512.Load(columns + i * Lanes.Count);
-            if (type == CacheType.Float32)
-            {
-                column.AsSingle().Store(target + i * PanelSize.Outputs);
-                continue;
-            }
-            Vector512.ShiftLeft(column, 16).AsSingle().Store(target + 2 * i * PanelSize.Outputs);
-            (column & Vector512.Create(0xffff0000u)).AsSingle().Store(target + (2 * i + 1) * PanelSize.Outputs);
-        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

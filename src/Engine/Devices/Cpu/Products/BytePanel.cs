@@ -13,11 +13,7 @@ unsafe struct Q8Panel : IPanel
 
     public static int PerWord => 1;
 
-    public static int Groups => 1;
-
     public static bool HasScale => true;
-
-    public static bool HasMinimum => false;
 
     public static long BytesOf(int blocks) => (long)blocks * Bytes;
 
@@ -26,9 +22,6 @@ unsafe struct Q8Panel : IPanel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scale(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
         Halves.Load(At(panel, block) + 1024, out first, out second);
-
-    public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
-        first = second = Vector512<float>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)

@@ -12,11 +12,7 @@ unsafe struct Q5Panel : IPanel
 
     public static int PerWord => 8;
 
-    public static int Groups => 1;
-
     public static bool HasScale => true;
-
-    public static bool HasMinimum => false;
 
     public static long BytesOf(int blocks) => (long)blocks * Bytes;
 
@@ -25,9 +21,6 @@ unsafe struct Q5Panel : IPanel
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scale(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
         Halves.Load(At(panel, block) + 640, out first, out second);
-
-    public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
-        first = second = Vector512<float>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)
@@ -64,8 +57,6 @@ unsafe struct Q5MinPanel : IPanel
     Vector512<uint> _first, _second, _firstHigh, _secondHigh;
 
     public static int PerWord => 8;
-
-    public static int Groups => 1;
 
     public static bool HasScale => true;
 

@@ -11,21 +11,9 @@ unsafe struct F32Panel : IPanel
 
     public static int PerWord => 1;
 
-    public static int Groups => 1;
-
-    public static bool HasScale => false;
-
-    public static bool HasMinimum => false;
-
     public static long BytesOf(int blocks) => blocks * 4096L;
 
     public static byte* At(byte* panel, int block) => panel + block * 4096L;
-
-    public static void Scale(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
-        first = second = Vector512<float>.One;
-
-    public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
-        first = second = Vector512<float>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)
@@ -54,21 +42,9 @@ unsafe struct BF16Panel : IPanel
 
     public static int PerWord => 2;
 
-    public static int Groups => 1;
-
-    public static bool HasScale => false;
-
-    public static bool HasMinimum => false;
-
     public static long BytesOf(int blocks) => blocks * 2048L;
 
     public static byte* At(byte* panel, int block) => panel + block * 2048L;
-
-    public static void Scale(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
-        first = second = Vector512<float>.One;
-
-    public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
-        first = second = Vector512<float>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)
@@ -101,21 +77,9 @@ unsafe struct F16Panel : IPanel
 
     public static int PerWord => 2;
 
-    public static int Groups => 1;
-
-    public static bool HasScale => false;
-
-    public static bool HasMinimum => false;
-
     public static long BytesOf(int blocks) => BF16Panel.BytesOf(blocks);
 
     public static byte* At(byte* panel, int block) => BF16Panel.At(panel, block);
-
-    public static void Scale(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
-        first = second = Vector512<float>.One;
-
-    public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
-        first = second = Vector512<float>.Zero;
 
     public static void Pack(byte* row, int inputs, byte* panel, int lane) => BF16Panel.Pack(row, inputs, panel, lane);
 

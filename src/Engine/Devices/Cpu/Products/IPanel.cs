@@ -13,13 +13,13 @@ unsafe interface IPanel
     static abstract int PerWord { get; }
 
     /// <summary>Groups of a block that have a scale of their own.</summary>
-    static abstract int Groups { get; }
+    static virtual int Groups => 1;
 
     /// <summary>True when values have a scale.</summary>
-    static abstract bool HasScale { get; }
+    static virtual bool HasScale => false;
 
     /// <summary>True when values have a minimum.</summary>
-    static abstract bool HasMinimum { get; }
+    static virtual bool HasMinimum => false;
 
     /// <summary>Bytes of a panel of as many blocks.</summary>
     static abstract long BytesOf(int blocks);
@@ -28,10 +28,12 @@ unsafe interface IPanel
     static abstract byte* At(byte* panel, int block);
 
     /// <summary>Scales of the 32 outputs in one group.</summary>
-    static abstract void Scale(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second);
+    static virtual void Scale(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
+        first = second = Vector512<float>.One;
 
     /// <summary>Minimums of the 32 outputs in one group.</summary>
-    static abstract void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second);
+    static virtual void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
+        first = second = Vector512<float>.Zero;
 
     /// <summary>Puts a stored row into a lane of a zeroed panel.</summary>
     static abstract void Pack(byte* row, int inputs, byte* panel, int lane);

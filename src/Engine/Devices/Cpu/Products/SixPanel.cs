@@ -16,8 +16,6 @@ unsafe struct Q6KPanel : IPanel
 
     public static bool HasScale => true;
 
-    public static bool HasMinimum => false;
-
     public static long BytesOf(int blocks) => blocks / 8 * (long)Super;
 
     public static byte* At(byte* panel, int block) => panel + block / 8 * (long)Super + block % 8 * Block;
@@ -30,9 +28,6 @@ unsafe struct Q6KPanel : IPanel
         first *= Vector512.ConvertToSingle(Vector512.Create(Vector256.WidenLower(low), Vector256.WidenUpper(low)));
         second *= Vector512.ConvertToSingle(Vector512.Create(Vector256.WidenLower(high), Vector256.WidenUpper(high)));
     }
-
-    public static void Minimum(byte* panel, int block, int group, out Vector512<float> first, out Vector512<float> second) =>
-        first = second = Vector512<float>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* row, int inputs, byte* panel, int lane)

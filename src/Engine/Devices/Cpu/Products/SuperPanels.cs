@@ -12,8 +12,6 @@ unsafe struct Q4KPanel : IPanel
 
     public static int PerWord => 8;
 
-    public static int Groups => 1;
-
     public static bool HasScale => true;
 
     public static bool HasMinimum => true;
@@ -70,8 +68,6 @@ unsafe struct Q5KPanel : IPanel
     Vector512<uint> _first, _second, _firstHigh, _secondHigh;
 
     public static int PerWord => 8;
-
-    public static int Groups => 1;
 
     public static bool HasScale => true;
 
