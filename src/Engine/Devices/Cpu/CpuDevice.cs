@@ -3,7 +3,7 @@ using Serving.Devices.Cpu;
 
 namespace Serving.Devices;
 
-/// <summary>Runs on the processor: SIMD kernels of 512 bits (two of 256 where the machine has no wider ones) and a team of threads.</summary>
+/// <summary>Runs on the processor: kernels of 512 bits, which a narrower machine does in two halves, and a team of threads.</summary>
 public sealed unsafe class CpuDevice : IDevice
 {
     readonly WorkerTeam _team;
@@ -27,7 +27,7 @@ public sealed unsafe class CpuDevice : IDevice
 
     /// <inheritdoc/>
     public string Description =>
-        $"CPU, {(Vector512.IsHardwareAccelerated ? "512" : Vector256.IsHardwareAccelerated ? "256" : "128")}-bit kernels, {_team.Workers} thread(s)";
+        $"CPU, {(Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128)}-bit kernels, {_team.Workers} thread(s)";
 
     /// <inheritdoc/>
     public long FreeBytes => SystemMemory.FreeBytes();
@@ -49,7 +49,8 @@ public sealed unsafe class CpuDevice : IDevice
     /// <inheritdoc/>
     public void Free(nint address)
     {
-        if (!_memory.Remove(address, out var bytes)) throw new ArgumentException($"Address {address:x} was not allocated by this device.", nameof(address));
+        if (!_memory.Remove(address, out var bytes))
+            throw new ArgumentException($"Address {address:x} was not allocated by this device.", nameof(address));
         SystemMemory.Give(address, bytes);
     }
 
@@ -81,7 +82,8 @@ public sealed unsafe class CpuDevice : IDevice
         ShapeChecks.Copy(source, destination.Length);
         for (var row = 0; row < source.Rows; row++)
             for (var head = 0; head < source.Heads; head++)
-                new ReadOnlySpan<float>(source.At(row, head), source.Width).CopyTo(destination[((row * source.Heads + head) * source.Width)..]);
+                new ReadOnlySpan<float>(source.At(row, head), source.Width)
+                    .CopyTo(destination[((row * source.Heads + head) * source.Width)..]);
     }
 
     /// <inheritdoc/>
@@ -176,7 +178,8 @@ public sealed unsafe class CpuDevice : IDevice
     }
 
     /// <inheritdoc/>
-    public void Attend(AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
+    public void Attend(
+        AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
     {
         ShapeChecks.Attend(shape, cached, batch, pages);
         ShapeChecks.Attend(shape, rule, batch.Rows, main, rotary, destination);
@@ -216,5 +219,5 @@ public sealed unsafe class CpuDevice : IDevice
     }
 
     static CpuMatrix Own(Matrix matrix) => matrix as CpuMatrix
-        ?? throw new ArgumentException($"The matrix is {(matrix is null ? "missing" : $"a {matrix.GetType().Name}")}, not one that a CPU device has loaded.", nameof(matrix));
+        ?? throw new ArgumentException($"The matrix is a {matrix.GetType().Name}, not one that a CPU device has loaded.", nameof(matrix));
 }

@@ -30,8 +30,9 @@ static class Lanes
         sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512<float>.One);
         sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512<float>.One);
         var value = Avx512F.IsSupported ? Avx512F.Scale(sum, n) : TimesPowerOfTwo(sum, Vector512.ConvertToInt32(n));
-        value = Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87.3f)), Vector512<float>.Zero, value);
-        value = Vector512.ConditionalSelect(Vector512.GreaterThan(x, Vector512.Create(88.7f)), Vector512.Create(float.PositiveInfinity), value);
+        var (low, high) = (Vector512.LessThan(x, Vector512.Create(-87.3f)), Vector512.GreaterThan(x, Vector512.Create(88.7f)));
+        value = Vector512.ConditionalSelect(low, Vector512<float>.Zero, value);
+        value = Vector512.ConditionalSelect(high, Vector512.Create(float.PositiveInfinity), value);
         return Vector512.ConditionalSelect(Vector512.Equals(x, x), value, x);
     }
 

@@ -6,7 +6,7 @@ sealed unsafe class Scratch : IDisposable
     nint _address;
     long _bytes;
 
-    /// <summary>At least <paramref name="bytes"/> bytes, aligned to 64; what lay in them before is lost. Valid until the next call.</summary>
+    /// <summary>At least <paramref name="bytes"/> bytes, aligned to 64, until the next call; what lay in them before is lost.</summary>
     public byte* Take(long bytes)
     {
         if (bytes > _bytes)

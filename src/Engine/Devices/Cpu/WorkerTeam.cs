@@ -42,7 +42,7 @@ sealed unsafe class WorkerTeam : IDisposable
     /// <summary>Workers, the caller included.</summary>
     public int Workers { get; }
 
-    /// <summary>Runs all parts of a job, on the caller alone when asked, and returns when every one is done. One caller at a time.</summary>
+    /// <summary>Runs all parts of a job, on the caller alone when asked, and returns when all are done. One caller at a time.</summary>
     public void Run<TJob>(ref TJob job, int parts, bool alone = false) where TJob : unmanaged, IJob
     {
         if (parts <= 1 || Workers == 1 || alone)

@@ -11,7 +11,8 @@ unsafe struct WholeUnitJob : IJob
     {
         var unit = Work.Units[part];
         var pass = new SpanPass(Work, unit, worker);
-        var (whole, own) = (new QueryState(pass.Whole, unit.Queries, Work.ValuePadded), new QueryState(pass.Own, unit.Queries, Work.ValuePadded));
+        var whole = new QueryState(pass.Whole, unit.Queries, Work.ValuePadded);
+        var own = new QueryState(pass.Own, unit.Queries, Work.ValuePadded);
         whole.Clear();
         var first = Work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows;
         for (var span = first; span <= unit.Last / AttendWork.SpanRows; span++)
@@ -57,7 +58,10 @@ unsafe struct MergeJob : IJob
         var from = Math.Max(Spans.First, work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows);
         var end = Math.Min(Spans.First + Spans.Spans - 1, last);
         for (var span = from; span <= end; span++)
-            whole.Merge(new QueryState(Spans.States + (part * Spans.Spans + span - Spans.First) * Spans.StateFloats, unit.Queries, work.ValuePadded));
+        {
+            var state = Spans.States + (part * Spans.Spans + span - Spans.First) * Spans.StateFloats;
+            whole.Merge(new QueryState(state, unit.Queries, work.ValuePadded));
+        }
         if (Spans.First <= last && last < Spans.First + Spans.Spans) Results.Write(work, unit, whole);
     }
 }
@@ -80,9 +84,11 @@ static unsafe class Results
                 var sink = work.Rule.Sinks.IsEmpty ? float.NegativeInfinity : Sink(work.Rule.Sinks, head);
                 var greatest = MathF.Max(state.Greatest[query], sink);
                 var factor = Lanes.Exp(Vector512.Create(state.Greatest[query] - greatest))[0];
-                var sum = Lanes.Sum(Vector512.Load(state.Sums + query * Lanes.Count)) * factor + Lanes.Exp(Vector512.Create(sink - greatest))[0];
+                var sum = Lanes.Sum(Vector512.Load(state.Sums + query * Lanes.Count)) * factor;
+                sum += Lanes.Exp(Vector512.Create(sink - greatest))[0];
                 var values = state.Values + (long)start * work.ValuePadded + row * PanelSize.Outputs;
-                Scale(values, rows * PanelSize.Outputs, factor / sum, work.Destination.At(unit.Row + query / unit.Heads, head), work.Shape.ValueWidth);
+                var result = work.Destination.At(unit.Row + query / unit.Heads, head);
+                Scale(values, rows * PanelSize.Outputs, factor / sum, result, work.Shape.ValueWidth);
             }
         }
     }

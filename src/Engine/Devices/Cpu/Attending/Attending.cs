@@ -14,7 +14,8 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
     int _count;
 
     /// <summary>Runs the operation; see <see cref="IDevice.Attend"/>.</summary>
-    public void Attend(AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
+    public void Attend(
+        AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
     {
         Cut(shape, batch, pages);
         if (_count == 0) return;
@@ -26,16 +27,18 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
             };
             work.ScratchOfWorker = work.ScratchBytes;
             work.Scratch = _workers.Take(work.ScratchOfWorker * team.Workers);
-            var spans = 0;
-            for (var i = 0; i < _count; i++) spans = Math.Max(spans, units[i].Last / AttendWork.SpanRows + 1);
-            if (spans == 1 || team.Workers == 1 || _count >= 4 * team.Workers)
+            var (spans, queries) = (0, 0);
+            for (var i = 0; i < _count; i++)
+                (spans, queries) = (Math.Max(spans, units[i].Last / AttendWork.SpanRows + 1), Math.Max(queries, units[i].Queries));
+            var wave = (int)Math.Min(spans, StateFloats / (work.StateFloats(queries) * _count));
+            if (wave < 2 || team.Workers == 1 || _count >= 4 * team.Workers)
             {
                 var whole = new WholeUnitJob { Work = work };
                 team.Run(ref whole, _count);
             }
             else
             {
-                InWaves(work, spans);
+                InWaves(work, spans, wave, work.StateFloats(queries));
             }
         }
     }
@@ -48,10 +51,8 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
         _states.Dispose();
     }
 
-    void InWaves(in AttendWork work, int spans)
+    void InWaves(in AttendWork work, int spans, int wave, long size)
     {
-        var size = work.StateFloats(AttendWork.UnitQueries);
-        var wave = (int)Math.Clamp(StateFloats / (size * _count), Math.Min(spans, team.Workers), spans);
         var states = (float*)_states.Take((wave + 1) * _count * size * sizeof(float));
         var part = new SpanJob { Work = work, States = states, StateFloats = size, Spans = wave };
         for (; part.First < spans; part.First += wave)
@@ -80,7 +81,8 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
     void Cut(AttendShape shape, RowBatch batch, int run, int* table)
     {
         var perGroup = shape.QueryHeads / shape.Groups;
-        var heads = Math.Min(perGroup, AttendWork.UnitQueries);
+        var parts = (perGroup + AttendWork.UnitQueries - 1) / AttendWork.UnitQueries;
+        var heads = (perGroup + parts - 1) / parts;
         var rows = AttendWork.UnitQueries / heads;
         var end = batch.RunStarts[run + 1];
         for (var row = batch.RunStarts[run]; row < end; row += rows)

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace Serving.Devices.Cpu;
 
-/// <summary>One worker's walk over the spans of a unit: products of queries with tiles of keys, weights, products with tiles of values.</summary>
+/// <summary>One worker's walk over the spans of a unit: queries times tiles of keys, weights, weights times tiles of values.</summary>
 unsafe ref struct SpanPass
 {
     readonly AttendWork _work;
@@ -151,7 +151,8 @@ unsafe ref struct SpanPass
     static Vector512<float> Mask(Vector512<float> score, int tile, int first, int last)
     {
         var position = Vector512.Create(tile) + Vector512<int>.Indices;
-        var seen = Vector512.GreaterThanOrEqual(position, Vector512.Create(first)) & Vector512.LessThanOrEqual(position, Vector512.Create(last));
+        var seen = Vector512.GreaterThanOrEqual(position, Vector512.Create(first))
+            & Vector512.LessThanOrEqual(position, Vector512.Create(last));
         return Vector512.ConditionalSelect(seen.AsSingle(), score, Vector512.Create(float.NegativeInfinity));
     }
 }

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Serving.Devices.Cpu;
 
-/// <summary>Cached rows of one tile, widened and laid out as panels: keys with rows in the lanes, values with their widths in the lanes.</summary>
+/// <summary>Cached rows of one tile, widened to panels: keys with rows in the lanes, values with their widths in the lanes.</summary>
 static unsafe class TileRows
 {
     /// <summary>Where the tile's rows lie; 0 stands for rows that no query sees.</summary>
@@ -61,7 +61,8 @@ static unsafe class TileRows
                 }
                 else
                 {
-                    for (var lane = 0; lane < PanelSize.Outputs; lane++) target[lane] = d + lane < width ? Value(rows[i], type, d + lane) : 0;
+                    for (var lane = 0; lane < PanelSize.Outputs; lane++)
+                        target[lane] = d + lane < width ? Value(rows[i], type, d + lane) : 0;
                 }
             }
         }
@@ -72,7 +73,8 @@ static unsafe class TileRows
     {
         var d = 0;
         if (type == CacheType.Float32)
-            for (; d + Lanes.Count <= width; d += Lanes.Count) Transpose.Columns<FloatColumns>(rows, d * sizeof(float), panel + d * PanelSize.Outputs);
+            for (; d + Lanes.Count <= width; d += Lanes.Count)
+                Transpose.Columns<FloatColumns>(rows, d * sizeof(float), panel + d * PanelSize.Outputs);
         else
             for (; d + 2 * Lanes.Count <= width; d += 2 * Lanes.Count)
                 Transpose.Columns<BFloat16Columns>(rows, d * sizeof(ushort), panel + d * PanelSize.Outputs);

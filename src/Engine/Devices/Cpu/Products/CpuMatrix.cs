@@ -1,6 +1,6 @@
 namespace Serving.Devices.Cpu;
 
-/// <summary>A matrix, or a stack of them, as panels of 32 outputs: the stored bytes in the order in which the product kernel reads them.</summary>
+/// <summary>A matrix, or a stack of them, as panels of 32 outputs: the stored bytes in the product kernel's order.</summary>
 sealed class CpuMatrix : Matrix, IDisposable
 {
     CpuMatrix[] _sides = [];

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace Serving.Devices.Cpu;
 
-/// <summary>Lays rows out as the kernel reads them, [row block][block][row][32], and sums each block of a row; one part is a segment.</summary>
+/// <summary>Lays rows out as [row block][block][row][32] and sums each block of a row; one part is a segment.</summary>
 unsafe struct LayJob : IJob
 {
     public Segment* Segments;

@@ -22,7 +22,8 @@ static unsafe class Nibbles
         var nibbles = words;
         words = Vector512.ShiftRightLogical(words, 4);
         // A look-up reads the lowest four bits only: one instruction for the mask and the conversion.
-        if (Avx512F.IsSupported) return Avx512F.PermuteVar16x32(Vector512<float>.Indices - Vector512.Create((float)offset), nibbles.AsInt32());
+        if (Avx512F.IsSupported)
+            return Avx512F.PermuteVar16x32(Vector512<float>.Indices - Vector512.Create((float)offset), nibbles.AsInt32());
         return Vector512.ConvertToSingle((nibbles & Vector512.Create(15u)).AsInt32() - Vector512.Create(offset));
     }
 

@@ -45,7 +45,8 @@ sealed unsafe class PanelFormat<TPanel> : PanelFormat where TPanel : struct, IPa
     {
         var job = new PackJob<TPanel>
         {
-            Source = (byte*)source.Data, RowBytes = source.RowBytes, ChunkBytes = source.Type.BytesOf(256), Panels = (byte*)matrix.Address, PanelBytes = matrix.PanelBytes,
+            Source = (byte*)source.Data, RowBytes = source.RowBytes, ChunkBytes = source.Type.BytesOf(256),
+            Panels = (byte*)matrix.Address, PanelBytes = matrix.PanelBytes,
             Outputs = matrix.Outputs, Inputs = matrix.Inputs, PanelsOfMatrix = matrix.Panels,
         };
         team.Run(ref job, matrix.Panels * matrix.Stack);

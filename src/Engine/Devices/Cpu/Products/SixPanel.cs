@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace Serving.Devices.Cpu;
 
-/// <summary>Q6_K: each block has nibbles, two words of 16 bit pairs and two byte scales a lane; eight blocks share a half-precision factor.</summary>
+/// <summary>Q6_K: each block has nibbles, two words of 16 bit pairs and two byte scales a lane; eight blocks share a factor.</summary>
 unsafe struct Q6KPanel : IPanel
 {
     const int Block = 512 + 256 + 64, Super = 8 * Block + 64;

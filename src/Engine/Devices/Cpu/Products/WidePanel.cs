@@ -47,7 +47,8 @@ unsafe struct WidePanel<TPanel> : IPanel where TPanel : struct, IPanel
         (first, second) = (Vector512.Load(at), Vector512.Load(at + 16));
     }
 
-    public static void Pack(byte* row, int inputs, byte* panel, int lane) => throw new NotSupportedException("A wide panel is made by widening.");
+    public static void Pack(byte* row, int inputs, byte* panel, int lane) =>
+        throw new NotSupportedException("A wide panel is made by widening.");
 
     /// <summary>Widens blocks of a stored panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -10,7 +10,8 @@ static unsafe class PageRows
         (byte*)stream.Address + page * stream.PageBytes + ((long)group * stream.RowsPerPage + row) * RowBytes(stream);
 
     /// <summary>Bytes of one row of a group.</summary>
-    public static long RowBytes(in PagedRows stream) => (long)stream.Width * (stream.Type == CacheType.Float32 ? sizeof(float) : sizeof(ushort));
+    public static long RowBytes(in PagedRows stream) =>
+        (long)stream.Width * (stream.Type == CacheType.Float32 ? sizeof(float) : sizeof(ushort));
 
     /// <summary>Stores each row's vectors in its page.</summary>
     public static void Write(Tensor source, PagedRows stream, RowBatch batch, PageBatch pages)
@@ -39,7 +40,8 @@ static unsafe class PageRows
         for (; i <= width - Lanes.Count; i += Lanes.Count)
         {
             var bits = Vector512.Load((uint*)source + i);
-            var rounded = Vector512.ShiftRightLogical(bits + Vector512.Create(0x7fffu) + (Vector512.ShiftRightLogical(bits, 16) & Vector512<uint>.One), 16);
+            var odd = Vector512.ShiftRightLogical(bits, 16) & Vector512<uint>.One;
+            var rounded = Vector512.ShiftRightLogical(bits + Vector512.Create(0x7fffu) + odd, 16);
             // The sum of a number and its rounding may not be taken of what is no number: its upper half, made quiet, stands for it.
             var quiet = Vector512.ShiftRightLogical(bits, 16) | Vector512.Create(0x40u);
             var kept = Vector512.ConditionalSelect(Vector512.Equals(bits.AsSingle(), bits.AsSingle()).AsUInt32(), rounded, quiet);

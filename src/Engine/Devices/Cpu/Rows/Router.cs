@@ -3,8 +3,9 @@ namespace Serving.Devices.Cpu;
 /// <summary>Chooses the experts of one row.</summary>
 static unsafe class Router
 {
-    /// <summary>Writes the ids and weights of the chosen experts, best first. <paramref name="scores"/> and <paramref name="ranks"/> are scratch.</summary>
-    public static void Choose(RoutingRule rule, float* logits, float* bias, Span<int> ids, Span<float> weights, Span<float> scores, Span<float> ranks)
+    /// <summary>Writes the ids and weights of the chosen experts, best first; scores and ranks are scratch.</summary>
+    public static void Choose(
+        RoutingRule rule, float* logits, float* bias, Span<int> ids, Span<float> weights, Span<float> scores, Span<float> ranks)
     {
         Score(rule.Score, new ReadOnlySpan<float>(logits, rule.Experts), scores);
         for (var i = 0; i < rule.Experts; i++) ranks[i] = bias is null ? scores[i] : scores[i] + bias[i];

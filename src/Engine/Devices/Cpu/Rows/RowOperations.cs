@@ -26,7 +26,8 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
         var scratch = new Span<float>(_scratch.Take(2L * rule.Experts * sizeof(float)), 2 * rule.Experts);
         for (var row = 0; row < logits.Rows; row++)
             Router.Choose(
-                rule, logits.At(row), bias.IsEmpty ? null : bias.At(0), new Span<int>((int*)routed.Experts + (long)row * rule.Chosen, rule.Chosen),
+                rule, logits.At(row), bias.IsEmpty ? null : bias.At(0),
+                new Span<int>((int*)routed.Experts + (long)row * rule.Chosen, rule.Chosen),
                 new Span<float>(routed.Weights.At(row), rule.Chosen), scratch[..rule.Experts], scratch[rule.Experts..]);
     }
 
@@ -41,7 +42,8 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
     }
 
     /// <summary>Normalises every vector.</summary>
-    public void Normalize(Norm norm, Tensor source, Tensor destination) => Run(new NormJob { Norm = norm, Source = source, Destination = destination }, source);
+    public void Normalize(Norm norm, Tensor source, Tensor destination) =>
+        Run(new NormJob { Norm = norm, Source = source, Destination = destination }, source);
 
     /// <summary>Turns every vector by its row's angles.</summary>
     public void Rotate(Tensor vectors, Tensor angles, bool interleaved) =>
@@ -69,7 +71,8 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
     /// <summary>Gives the scratch back.</summary>
     public void Dispose() => _scratch.Dispose();
 
-    void Run<TJob>(TJob job, Tensor shape) where TJob : unmanaged, IJob => team.Run(ref job, shape.Rows, (long)shape.Rows * shape.Columns < TeamValues);
+    void Run<TJob>(TJob job, Tensor shape) where TJob : unmanaged, IJob =>
+        team.Run(ref job, shape.Rows, (long)shape.Rows * shape.Columns < TeamValues);
 
     struct NormJob : IJob
     {
@@ -110,7 +113,10 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
         public readonly void Run(int part, int worker)
         {
             for (var head = 0; head < Gate.Heads; head++)
-                Elementwise.Activate(Rule, Gate.At(part, head), Up.IsEmpty ? null : Up.At(part, head), Destination.At(part, head), Gate.Width);
+            {
+                var up = Up.IsEmpty ? null : Up.At(part, head);
+                Elementwise.Activate(Rule, Gate.At(part, head), up, Destination.At(part, head), Gate.Width);
+            }
         }
     }
 
@@ -121,7 +127,8 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
 
         public readonly void Run(int part, int worker)
         {
-            for (var head = 0; head < Source.Heads; head++) Elementwise.Add(Source.At(part, head), Factor, Destination.At(part, head), Source.Width);
+            for (var head = 0; head < Source.Heads; head++)
+                Elementwise.Add(Source.At(part, head), Factor, Destination.At(part, head), Source.Width);
         }
     }
 
