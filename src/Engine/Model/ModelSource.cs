@@ -44,7 +44,8 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
     public float ResidualScale { get; init; } = 1;
 
     /// <summary>The non-linear function that the configuration names.</summary>
-    public Activation Activation => Config.OneOf("hidden_act", "silu", "swish", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "relu2") switch
+    public Activation Activation => Config.OneOf(
+        "hidden_act", "silu", "swish", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "relu2") switch
     {
         "silu" or "swish" => Activation.Silu,
         "gelu" => Activation.Gelu,
@@ -117,7 +118,8 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
 
     /// <summary>down(activation(gate x) * up x) under the names PREFIX{gate,up,down}_proj.</summary>
     public DenseFeedForward Dense(string prefix, int width) => new(
-        Linear($"{prefix}gate_proj", width, HiddenSize), Linear($"{prefix}up_proj", width, HiddenSize), Linear($"{prefix}down_proj", HiddenSize, width), Activation);
+        Linear($"{prefix}gate_proj", width, HiddenSize), Linear($"{prefix}up_proj", width, HiddenSize),
+        Linear($"{prefix}down_proj", HiddenSize, width), Activation);
 
     /// <summary>down(activation(up x)) under the given names.</summary>
     public DenseFeedForward Plain(string up, string down, int width) =>

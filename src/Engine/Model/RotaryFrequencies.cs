@@ -10,7 +10,8 @@ public static class RotaryFrequencies
     public static RotaryPlan Plan(this RopeConfig rope, int width)
     {
         var turned = (int)(width * rope.PartialFactor) / 2 * 2;
-        if (turned > width) throw new CheckpointException($"A rotary embedding turns {turned} of {width} values; its partial factor {rope.PartialFactor} is above 1.");
+        if (turned > width)
+            throw new CheckpointException($"A rotary embedding turns {turned} of {width} values; its partial factor {rope.PartialFactor} is above 1.");
         if (turned < 2) throw new CheckpointException($"A rotary embedding turns at least 2 values; {rope.PartialFactor} of {width} are {turned}.");
         var theta = rope.Kind == RopeKind.DynamicAlpha ? rope.Theta * Math.Pow(rope.Alpha, turned / (turned - 2.0)) : rope.Theta;
         double[] plain = [.. Enumerable.Range(0, turned / 2).Select(i => Math.Pow(theta, -2.0 * i / turned))];

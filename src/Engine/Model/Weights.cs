@@ -87,7 +87,10 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
         : Assemble(new(map.Weight, map.Rows, map.Inputs), Slices(map, heads));
 
     StoredTensor[] Slices(HeadMap map, int heads) =>
-        [.. Enumerable.Range(0, heads).Select(head => ledger.TakeRows(map.Weight, head * map.Stride + map.Offset, map.Rows, heads * map.Stride, map.Inputs))];
+    [
+        .. Enumerable.Range(0, heads).Select(head =>
+            ledger.TakeRows(map.Weight, head * map.Stride + map.Offset, map.Rows, heads * map.Stride, map.Inputs)),
+    ];
 
     /// <summary>A tensor of which several steps use different parts.</summary>
     StoredTensor Shared(string name, int[] shape) => _taken.Add(name) ? ledger.Take(name, shape) : ledger.TakeAgain(name, shape);
@@ -101,7 +104,8 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
         var (first, rows) = (sources[0], linear.UsedRows());
         var mixed = sources.FirstOrDefault(source => source.Type != first.Type);
         if (mixed is not null)
-            throw new CheckpointException($"{mixed.Name} is stored as {mixed.Type.Name()}, {first.Name} as {first.Type.Name()}; matrices that work together must be stored alike.");
+            throw new CheckpointException($"{mixed.Name} is stored as {mixed.Type.Name()}, {first.Name} as {first.Type.Name()}; "
+                + "matrices that work together must be stored alike.");
         var builder = new MatrixBuilder(TypeOf(first.Type, linear.Transposed), sources.Length, linear.Outputs, linear.Inputs);
         foreach (var source in sources)
             if (linear.Transposed) builder.AddColumns(source, rows);

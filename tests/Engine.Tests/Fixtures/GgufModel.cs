@@ -30,7 +30,8 @@ static partial class GgufModel
         using var checkpoint = Checkpoint.Open(Fixtures.Path(fixture));
         var file = new GgufBytes();
         metadata(file);
-        foreach (var experts in checkpoint.Tensors.Values.Where(tensor => Expert().IsMatch(tensor.Name)).GroupBy(tensor => Expert().Replace(tensor.Name, "mlp.X.$2_exps.weight")))
+        foreach (var experts in checkpoint.Tensors.Values.Where(tensor => Expert().IsMatch(tensor.Name))
+            .GroupBy(tensor => Expert().Replace(tensor.Name, "mlp.X.$2_exps.weight")))
         {
             var parts = experts.OrderBy(tensor => int.Parse(Expert().Match(tensor.Name).Groups[1].Value)).ToArray();
             file.Tensor(Renamed(experts.Key.Replace("mlp.X.", "ffn_")), [parts.Length, .. parts[0].Shape], [.. parts.SelectMany(RowWidening.Widen)]);

@@ -20,7 +20,8 @@ public sealed class Mla : IAttentionFamily
         [("attention.key_length_mla", "qk_head_dim"), ("attention.value_length_mla", "value_head_size")];
 
     /// <inheritdoc/>
-    public bool Describes(AttentionContext layer) => layer.Has("kv_a_proj_with_mqa.weight") && (layer.Has("kv_b_proj.weight") || layer.Has("k_b_proj.weight"));
+    public bool Describes(AttentionContext layer) =>
+        layer.Has("kv_a_proj_with_mqa.weight") && (layer.Has("kv_b_proj.weight") || layer.Has("k_b_proj.weight"));
 
     /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
@@ -28,7 +29,8 @@ public sealed class Mla : IAttentionFamily
         var (hidden, heads, latent) = (layer.HiddenSize, layer.Heads, layer.Config.Int("kv_lora_rank"));
         // What they say of MLA models differs from type to type; the widths above and below count.
         layer.Config.Ignore("head_dim", "num_key_value_heads");
-        var (content, rotary, value) = (layer.Config.Int("qk_nope_head_dim"), layer.Config.Int("qk_rope_head_dim"), layer.Config.Int("v_head_dim", hidden / heads));
+        var (content, rotary) = (layer.Config.Int("qk_nope_head_dim"), layer.Config.Int("qk_rope_head_dim"));
+        var value = layer.Config.Int("v_head_dim", hidden / heads);
         // GGUF files hold the up-projection in two stacks, keys already transposed.
         var split = layer.Has("k_b_proj.weight");
         Agree(layer, "mla_scale_q_lora", layer.QueryEnd);
@@ -67,7 +69,9 @@ public sealed class Mla : IAttentionFamily
     {
         var turn = layer.Rotate(outputs / layer.Heads, content);
         return layer.Config.IntOrNull("q_lora_rank") is { } rank and > 0
-            ? Projection.Of(layer.Linear("q_a_proj", rank, layer.HiddenSize), layer.Norm("q_a_layernorm", rank, LatentEpsilon), layer.Linear("q_b_proj", outputs, rank), turn, layer.QueryEnd)
+            ? Projection.Of(
+                layer.Linear("q_a_proj", rank, layer.HiddenSize), layer.Norm("q_a_layernorm", rank, LatentEpsilon),
+                layer.Linear("q_b_proj", outputs, rank), turn, layer.QueryEnd)
             : Projection.Of(layer.Linear("q_proj", outputs, layer.HiddenSize), turn, layer.QueryEnd);
     }
 }

@@ -20,7 +20,8 @@ public sealed class GptOss : IModelType
 
     static RoutedFeedForward Experts(ModelSource source, int layer)
     {
-        var (config, prefix, hidden, width) = (source.Config, $"{source.Prefix(layer)}mlp.", source.HiddenSize, source.Config.Int("intermediate_size"));
+        var (config, prefix, hidden) = (source.Config, $"{source.Prefix(layer)}mlp.", source.HiddenSize);
+        var width = config.Int("intermediate_size");
         var rule = new RoutingRule(config.Int("num_experts"), config.Int("num_experts_per_tok"), RouterScore.SoftmaxOfChosen);
         // Even columns are gates, odd ones what they gate.
         var gate = new Step.Linear($"{prefix}experts.gate_up_proj", width, hidden)

@@ -33,7 +33,8 @@ public static class ModelTypes
         source.Config.RefuseUnread();
         foreach (var block in plan.Layers.SelectMany(layer => layer.Blocks).OfType<FeedForwardBlock>())
             if (block.Plan is RoutedFeedForward { Rule: var rule } && !rule.CanBeMet)
-                throw new CheckpointException($"{source.Config.Source}: {rule.Chosen} of {rule.Experts} experts in {rule.KeptGroups} of {rule.Groups} groups cannot be chosen.");
+                throw new CheckpointException(
+                    $"{source.Config.Source}: {rule.Chosen} of {rule.Experts} experts in {rule.KeptGroups} of {rule.Groups} groups cannot be chosen.");
         return plan;
     }
 }

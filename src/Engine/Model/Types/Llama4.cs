@@ -43,7 +43,8 @@ public sealed class Llama4 : IModelType
 
     static RoutedFeedForward Experts(ModelSource source, int layer)
     {
-        var (config, prefix, hidden, width) = (source.Config, $"{source.Prefix(layer)}feed_forward.", source.HiddenSize, source.Config.Int("intermediate_size"));
+        var (config, prefix, hidden) = (source.Config, $"{source.Prefix(layer)}feed_forward.", source.HiddenSize);
+        var width = config.Int("intermediate_size");
         var rule = new RoutingRule(config.Int("num_experts"), config.Int("num_experts_per_tok"), RouterScore.Sigmoid);
         var gate = new Step.Linear($"{prefix}experts.gate_up_proj", width, hidden) { Of = 2 * width, Transposed = true };
         var down = new Step.Linear($"{prefix}experts.down_proj", hidden, width) { Transposed = true };

@@ -39,10 +39,16 @@ public sealed class Step3p7 : IModelType
     static HashSet<int> SparseLayers(ModelConfig config)
     {
         var types = config.Texts("mlp_layer_types");
-        return config.TextOrNull("moe_layers_enum") is { } list
-            ? [.. list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(n => int.TryParse(n, CultureInfo.InvariantCulture, out var layer)
-                ? layer : throw config.Wrong("moe_layers_enum", $"\"{list}\"", "numbers of layers with commas between them"))]
-            : [.. Enumerable.Range(0, config.LayerTypes().Count).Where(layer => types is null ? layer > 0 : types.ElementAtOrDefault(layer) == "sparse")];
+        if (config.TextOrNull("moe_layers_enum") is not { } list)
+            return [.. Enumerable.Range(0, config.LayerTypes().Count)
+                .Where(layer => types is null ? layer > 0 : types.ElementAtOrDefault(layer) == "sparse")];
+        return
+        [
+            .. list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .Select(number => int.TryParse(number, CultureInfo.InvariantCulture, out var layer)
+                    ? layer
+                    : throw config.Wrong("moe_layers_enum", $"\"{list}\"", "numbers of layers with commas between them")),
+        ];
     }
 
     static (int Heads, int Groups) SlidingHeads(ModelConfig config)
@@ -66,7 +72,8 @@ public sealed class Step3p7 : IModelType
         {
             Experts = rule.Experts,
             ChoiceBias = $"{prefix}router_bias",
-            Shared = Bounded(source.Dense($"{source.Prefix(layer)}share_expert.", config.Int("share_expert_dim")), config, "swiglu_limits_shared", layer),
+            Shared = Bounded(
+                source.Dense($"{source.Prefix(layer)}share_expert.", config.Int("share_expert_dim")), config, "swiglu_limits_shared", layer),
         };
     }
 
