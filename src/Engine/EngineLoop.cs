@@ -45,7 +45,7 @@ sealed class EngineLoop : IDisposable
         _pages = new(layout, pages, options.EnablePrefixCaching);
         _scheduler = new(_pages, options.MaxSequences, options.TokensPerStep);
         _sampler = new(decoder);
-        _input = new(options.TokensPerStep, options.MaxSequences, pages.Length);
+        _input = new(options.TokensPerStep, Math.Min(options.TokensPerStep, 2 * options.MaxSequences), pages.Length);
         _copies = new(decoder, pages.Length);
         _metrics = new(diagnostics.Meters, () => Figures);
         _delivery = new(_scheduler, Door, _metrics, diagnostics);
@@ -68,7 +68,7 @@ sealed class EngineLoop : IDisposable
         var limit = Door.Enter(request);
         try
         {
-            var lead = new Sequence(request, limit, _pages.Groups.Length, _options.NumericPath);
+            var lead = new Sequence(request, limit, _pages.Groups.Length, _options.PathOf(request.Prompt.Length, limit));
             var generation = new Generation(lead, _wake, _clock.GetTimestamp());
             if (_inbox.Writer.TryWrite(generation)) return generation;
             throw new RequestRefusedException(RefusalReason.Stopping, "The engine has stopped and takes no new requests.");
@@ -195,9 +195,17 @@ sealed class EngineLoop : IDisposable
         foreach (var sequence in step.Sequences)
         {
             if (!sequence.Generation!.Started) _delivery.Started(sequence.Generation);
-            _input.Add(sequence.Known.Slice(sequence.Computed, sequence.Rows), sequence.Computed, sequence.LengthLimit);
-            for (var group = 0; group < _input.Pages.Length; group++) _input.Pages[group].Add(sequence.Tables[group].Entries);
+            var expanded = Math.Min(sequence.Rows, sequence.ToExpand);
+            if (expanded > 0) Fill(sequence, 0, expanded, true);
+            if (expanded < sequence.Rows) Fill(sequence, expanded, sequence.Rows, false);
         }
+    }
+
+    void Fill(Sequence sequence, int from, int to, bool expanded)
+    {
+        var position = sequence.Computed + from;
+        _input.Add(sequence.Known.Slice(position, to - from), position, sequence.LengthLimit, expanded);
+        for (var group = 0; group < _input.Pages.Length; group++) _input.Pages[group].Add(sequence.Tables[group].Entries);
     }
 
     void Fail(StepBatch step, string error)

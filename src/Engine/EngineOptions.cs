@@ -1,4 +1,6 @@
 using Serving.Devices;
+using Serving.Model;
+using Serving.Scheduling;
 
 namespace Serving;
 
@@ -35,8 +37,14 @@ public sealed record EngineOptions
     /// <summary>Prompt tokens that may wait with them. 8 Mi, which bounds the memory of the queue.</summary>
     public long MaxQueuedTokens { get; init; } = 8 << 20;
 
-    /// <summary>Names what decides rounding (model, device, kernels): pages are shared only under the same name.</summary>
-    public string NumericPath { get; init; } = "";
+    /// <summary>How prompts are executed by layers that cache latents. Auto: by what a prompt's length makes cheaper.</summary>
+    public Execution Execution { get; init; }
+
+    /// <summary>
+    /// From a prompt's length and the most tokens its sequences may reach to what decides the rounding of their rows (model, device,
+    /// execution): pages are shared only under the same label. A loaded model sets it.
+    /// </summary>
+    internal Func<int, int, NumericPath> PathOf { get; init; } = static (_, _) => new("");
 
     /// <summary>These options, or an ArgumentException that names the first one out of range.</summary>
     public EngineOptions Checked()
@@ -48,7 +56,8 @@ public sealed record EngineOptions
         InRange(nameof(MaxModelLength), MaxModelLength ?? 2, 2, 1 << 30);
         InRange(nameof(MaxQueuedRequests), MaxQueuedRequests, 1, int.MaxValue);
         InRange(nameof(MaxQueuedTokens), MaxQueuedTokens, 1, long.MaxValue);
-        ArgumentNullException.ThrowIfNull(NumericPath);
+        if (!Enum.IsDefined(Execution)) throw new ArgumentException($"{nameof(Execution)} is {(int)Execution}; it is one of {string.Join(", ", Enum.GetNames<Execution>())}.");
+        ArgumentNullException.ThrowIfNull(PathOf);
         return this;
     }
 

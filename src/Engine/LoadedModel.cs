@@ -22,14 +22,16 @@ public sealed class LoadedModel : IAsyncDisposable
         options = options.Checked();
         (Checkpoint, _device) = (checkpoint, device);
         var ledger = checkpoint.OpenLedger();
-        Plan = ModelTypes.Plan(new(checkpoint.Config, ledger));
+        var plan = ModelTypes.Plan(new(checkpoint.Config, ledger));
+        var longest = Math.Min(options.MaxModelLength ?? int.MaxValue, plan.MaxLength);
+        var paths = new NumericPaths(plan, options.Execution, Label(options));
+        Plan = plan with { Expands = paths.Expands(longest) };
         Layout = new([.. Plan.Attentions], options.PageTokens, options.CacheType);
-        var longest = Math.Min(options.MaxModelLength ?? int.MaxValue, Plan.MaxLength);
         Pages = Layout.PagesWithin(options.CacheBytes ?? DefaultCacheBytes(options, longest), longest, options.TokensPerStep);
         _cache = new(device, Layout, Pages);
         _decoder = new(Plan, new(ledger, device, options.RoundWeights), device, _cache, options.TokensPerStep);
         ledger.Close();
-        Engine = new(_decoder, Layout, Pages, options with { MaxModelLength = longest, NumericPath = Path(options) }, diagnostics);
+        Engine = new(_decoder, Layout, Pages, options with { MaxModelLength = longest, PathOf = paths.Of }, diagnostics);
     }
 
     /// <summary>The checkpoint.</summary>
@@ -72,5 +74,5 @@ public sealed class LoadedModel : IAsyncDisposable
         Math.Max(0, _device.FreeBytes - Checkpoint.ByteLength) / 2,
         Layout.Groups.Sum(group => group.PageBytes * group.MostPages(longest, options.TokensPerStep)) * options.MaxSequences);
 
-    string Path(EngineOptions options) => $"{options.NumericPath}|{Checkpoint.Name}|{_device.Description}|{options.CacheType}|{options.RoundWeights}";
+    string Label(EngineOptions options) => $"{Checkpoint.Name}|{_device.Description}|{options.CacheType}|{options.RoundWeights}";
 }

@@ -98,6 +98,9 @@ public sealed record AttentionPlan
     /// <summary>Values that a token leaves in this layer's cache.</summary>
     public int ElementsPerToken => Streams.Sum(stream => stream.Elements);
 
+    /// <summary>Whether keys and values of heads can be rebuilt from the main stream, whose rows are both at once.</summary>
+    public bool CanExpand => Branch is { KeyMap: not null, ValueMap: not null, Value: null };
+
     /// <summary>The six facts of this plan's kernel.</summary>
     public AttendShape Shape
     {

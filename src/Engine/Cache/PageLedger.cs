@@ -61,7 +61,7 @@ public sealed class PageLedger
     public int? TryAdmit(PageTables tables, ReadOnlySpan<int> known, AdmitTerms terms)
     {
         if (tables.Prefix == PrefixCache.None && _prefixes is not null) tables.Prefix = _prefixes.Root(terms.Seed);
-        var shared = terms.Reuse ? Match(tables.Prefix, known[..^1]) : 0;
+        var shared = terms.Reuse ? Match(tables.Prefix, known[..Math.Min(known.Length - 1, terms.Shareable)]) : 0;
         var sharedTokens = shared * _pageTokens;
         var step = Math.Min(known.Length, sharedTokens + terms.StepTokens);
         for (var group = 0; group < _groups.Length; group++)

@@ -31,7 +31,7 @@ public sealed class Decoder : IDecoder, IDisposable
         _plan = plan;
         _device = device;
         _cache = cache;
-        _context = new(device, weights, new(device), new(device, maxRows));
+        _context = new(device, weights, new(device), new(device, maxRows)) { Expands = plan.Expands };
         _embedding = weights.Matrix(new(plan.Embedding, plan.VocabularySize, plan.HiddenSize));
         _positions = plan.Positions is null ? null : weights.Matrix(new(plan.Positions, plan.MaxLength, plan.HiddenSize));
         _head = weights.Matrix(new(plan.Head, plan.VocabularySize, plan.HiddenSize));
@@ -59,6 +59,7 @@ public sealed class Decoder : IDecoder, IDisposable
     {
         _context.Scratch.Release(default);
         _context.Positions.Fill(step);
+        _context.Segments.Cut(step);
         _stream.Begin(Embed(step));
         Probe?.Invoke(0, _stream.Rows);
         for (var layer = 0; layer < _layers.Length; layer++)

@@ -43,6 +43,9 @@ public sealed record ModelPlan
     /// <summary>c in c * tanh(logit / c), after the factor; 0 for none.</summary>
     public float LogitSoftcap { get; init; }
 
+    /// <summary>Whether given tokens may be executed expanded: then the matrices for it are loaded too.</summary>
+    public bool Expands { get; init; }
+
     /// <summary>Attention of every block that has one, in the order of the blocks.</summary>
     public IEnumerable<AttentionPlan> Attentions => Layers.SelectMany(layer => layer.Blocks).OfType<AttentionBlock>().Select(block => block.Plan);
 }

@@ -4,7 +4,7 @@ namespace Serving.Model;
 
 /// <summary>What a decoder is told of a step: flat arrays, reused from step to step.</summary>
 /// <param name="maxRows">Most token rows of a step.</param>
-/// <param name="maxRuns">Most sequences of a step.</param>
+/// <param name="maxRuns">Most runs of a step; a sequence has two where its way of execution changes.</param>
 /// <param name="pageGroups">Groups of layers with page tables of their own (<c>CacheLayout.Groups</c>).</param>
 public sealed class StepInput(int maxRows, int maxRuns, int pageGroups)
 {
@@ -20,6 +20,9 @@ public sealed class StepInput(int maxRows, int maxRuns, int pageGroups)
     /// <summary>Most tokens that each run's sequence may reach: prompt and limit, fixed at admission.</summary>
     public int[] LengthLimits { get; } = new int[maxRuns];
 
+    /// <summary>True for each run whose keys and values are rebuilt from latents, where layers can; fixed for each token at admission.</summary>
+    public bool[] Expanded { get; } = new bool[maxRuns];
+
     /// <summary>Starts an empty step.</summary>
     public void Clear()
     {
@@ -28,10 +31,10 @@ public sealed class StepInput(int maxRows, int maxRuns, int pageGroups)
     }
 
     /// <summary>Adds a run of tokens; the caller then adds its page table to every batch of <see cref="Pages"/>.</summary>
-    public void Add(ReadOnlySpan<int> tokens, int position, int lengthLimit)
+    public void Add(ReadOnlySpan<int> tokens, int position, int lengthLimit, bool expanded = false)
     {
         tokens.CopyTo(Tokens.AsSpan(Rows.Rows));
-        LengthLimits[Rows.Runs] = lengthLimit;
+        (LengthLimits[Rows.Runs], Expanded[Rows.Runs]) = (lengthLimit, expanded);
         Rows.Add(position, tokens.Length);
     }
 }

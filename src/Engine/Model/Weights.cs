@@ -13,6 +13,7 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
     readonly Dictionary<Step.Linear, Matrix> _matrices = [];
     readonly Dictionary<string, Tensor> _vectors = [];
     readonly HashSet<string> _taken = [];
+    readonly Dictionary<HeadMap, StoredTensor[]> _slices = [];
     readonly List<Array> _built = [];
 
     /// <summary>The matrix of a linear step: all rows of a stored matrix, or some of them.</summary>
@@ -73,7 +74,7 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
     /// </summary>
     public Matrix KeyMap(HeadMap map, int heads)
     {
-        if (map.Ready) return Load(ledger.Take(map.Weight, heads, map.Inputs, map.Rows));
+        if (map.Ready) return Load(Shared(map.Weight, [heads, map.Inputs, map.Rows]));
         var slices = Slices(map, heads);
         var builder = new MatrixBuilder(TypeOf(slices[0].Type, transposed: true), heads, map.Inputs, map.Rows);
         int[] columns = [.. Enumerable.Range(0, map.Inputs)];
@@ -86,7 +87,16 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
         ? Load(ledger.Take(map.Weight, heads, map.Rows, map.Inputs))
         : Assemble(new(map.Weight, map.Rows, map.Inputs), Slices(map, heads));
 
-    StoredTensor[] Slices(HeadMap map, int heads) =>
+    /// <summary>What a key map folds into queries, untransposed, to rebuild keys: [heads x Rows x inputs]. Stored transposed, it is turned back.</summary>
+    public Matrix Keys(HeadMap map, int heads)
+    {
+        if (!map.Ready) return Assemble(new(map.Weight, map.Rows, map.Inputs), Slices(map, heads));
+        var stack = Shared(map.Weight, [heads, map.Inputs, map.Rows]);
+        return Assemble(new(map.Weight, map.Rows, map.Inputs) { Transposed = true }, [.. Enumerable.Range(0, heads).Select(stack.At)]);
+    }
+
+    // A key map is loaded in two orders: the ledger counts its rows once.
+    StoredTensor[] Slices(HeadMap map, int heads) => _slices.TryGetValue(map, out var known) ? known : _slices[map] =
     [
         .. Enumerable.Range(0, heads).Select(head =>
             ledger.TakeRows(map.Weight, head * map.Stride + map.Offset, map.Rows, heads * map.Stride, map.Inputs)),

@@ -55,7 +55,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         foreach (var sequence in _step.Sequences)
         {
             sequence.Computed += sequence.Rows;
-            pages.Publish(sequence.Tables, sequence.Known[..sequence.Settled]);
+            pages.Publish(sequence.Tables, sequence.Known[..Math.Min(sequence.Settled, sequence.Shareable)]);
             pages.Trim(sequence.Tables, sequence.Settled);
         }
     }
@@ -113,7 +113,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     {
         if (_blocked == (next, pages.Returned) || _seats + 1 + next.Forks.Length > maxSequences) return false;
         var reuse = next.Report is null || next.PromptPublished;
-        var terms = new AdmitTerms(next.PrefixSeed, reuse, Math.Min(_share, _step.Left), next.Forks.Length);
+        var terms = new AdmitTerms(next.PrefixSeed, reuse, Math.Min(_share, _step.Left), next.Forks.Length) { Shareable = next.Shareable };
         if (pages.TryAdmit(next.Tables, next.Known, terms) is not { } shared)
         {
             _blocked = (next, pages.Returned);

@@ -30,19 +30,19 @@ public sealed class Sequence
     readonly List<int> _tokens = [];
 
     /// <summary>The first continuation of a request; the others are its forks.</summary>
-    public Sequence(GenerationRequest request, int lengthLimit, int pageGroups, string numericPath = "")
-        : this(request, 0, lengthLimit, pageGroups)
+    public Sequence(GenerationRequest request, int lengthLimit, int pageGroups, NumericPath path = default)
+        : this(request, 0, lengthLimit, pageGroups, path)
     {
-        PrefixSeed = $"{numericPath}\0{request.CacheSalt}";
         _tokens.AddRange(request.Prompt);
         History = new(request.Prompt.AsSpan());
         Forks = [.. Enumerable.Range(1, request.Choices - 1).Select(Fork)];
         Report = request.ReportsPrompt ? new() : null;
     }
 
-    Sequence(GenerationRequest request, int choice, int lengthLimit, int pageGroups)
+    Sequence(GenerationRequest request, int choice, int lengthLimit, int pageGroups, NumericPath path)
     {
         (Request, Choice, LengthLimit, Tables) = (request, choice, lengthLimit, new(pageGroups));
+        (Path, PrefixSeed) = (path, $"{path.Label}\0{request.CacheSalt}");
         Sampling = request.Sampling with { Seed = unchecked(request.Sampling.Seed + choice * (long)0x9E3779B97F4A7C15) };
         Constraint = request.Constraint?.Invoke();
     }
@@ -86,6 +86,15 @@ public sealed class Sequence
     /// <summary>Computed tokens that will stay.</summary>
     public int Settled => Math.Min(Computed, _tokens.Count - Drafted);
 
+    /// <summary>What decides the rounding of its rows, after a preemption too.</summary>
+    public NumericPath Path { get; }
+
+    /// <summary>Known tokens whose rows are executed expanded and are not in the cache.</summary>
+    public int ToExpand => Path.ExpandsGiven ? Math.Max(0, Request.Prompt.Length - Computed) : 0;
+
+    /// <summary>Tokens at the beginning whose rows others may share: all, or the prompt's where generated tokens would be computed otherwise if given.</summary>
+    public int Shareable => Path.ExpandsGiven ? Request.Prompt.Length : int.MaxValue;
+
     /// <summary>Rows of the step being planned.</summary>
     public int Rows { get; internal set; }
 
@@ -100,7 +109,7 @@ public sealed class Sequence
     }
 
     internal long Arrival { get; set; }
-    internal string PrefixSeed { get; private init; } = "";
+    internal string PrefixSeed { get; }
     internal Generation? Generation { get; set; }
     internal PromptReport? Report { get; }
     internal bool PromptPublished { get; set; }
@@ -144,5 +153,5 @@ public sealed class Sequence
         return forks;
     }
 
-    Sequence Fork(int choice) => new(Request, choice, LengthLimit, Tables.Groups) { PrefixSeed = PrefixSeed };
+    Sequence Fork(int choice) => new(Request, choice, LengthLimit, Tables.Groups, Path);
 }

@@ -17,11 +17,11 @@ sealed class DecoderHarness : IDisposable
     readonly StepInput _step;
     readonly int[] _pages;
 
-    public DecoderHarness(Checkpoint checkpoint, IDevice device, CacheType type = CacheType.Float32)
+    public DecoderHarness(Checkpoint checkpoint, IDevice device, CacheType type = CacheType.Float32, bool expands = false)
     {
         (_checkpoint, _device) = (checkpoint, device);
         var ledger = checkpoint.OpenLedger();
-        Plan = ModelTypes.Plan(new(checkpoint.Config, ledger));
+        Plan = ModelTypes.Plan(new(checkpoint.Config, ledger)) with { Expands = expands };
         Layout = new CacheLayout([.. Plan.Attentions], PageTokens, type);
         _pages = [.. Enumerable.Range(0, MaxTokens / PageTokens)];
         new Random(7).Shuffle(_pages);
@@ -38,10 +38,10 @@ sealed class DecoderHarness : IDisposable
     public Decoder Decoder { get; }
 
     /// <summary>Logits of each of some tokens that stand at <paramref name="position"/> and on.</summary>
-    public float[][] Run(ReadOnlySpan<int> tokens, int position, int lengthLimit)
+    public float[][] Run(ReadOnlySpan<int> tokens, int position, int lengthLimit, bool expanded = false)
     {
         _step.Clear();
-        _step.Add(tokens, position, lengthLimit);
+        _step.Add(tokens, position, lengthLimit, expanded);
         foreach (var pages in _step.Pages) pages.Add(_pages);
         Decoder.Forward(_step);
         var logits = new float[tokens.Length][];
@@ -50,11 +50,11 @@ sealed class DecoderHarness : IDisposable
     }
 
     /// <summary>Logits of all tokens of a sequence that is computed <paramref name="chunk"/> tokens at a time.</summary>
-    public float[][] Prefill(int[] tokens, int chunk, int lengthLimit)
+    public float[][] Prefill(int[] tokens, int chunk, int lengthLimit, bool expanded = false)
     {
         var logits = new List<float[]>();
         for (var at = 0; at < tokens.Length; at += chunk)
-            logits.AddRange(Run(tokens.AsSpan(at, Math.Min(chunk, tokens.Length - at)), at, lengthLimit));
+            logits.AddRange(Run(tokens.AsSpan(at, Math.Min(chunk, tokens.Length - at)), at, lengthLimit, expanded));
         return [.. logits];
     }
 

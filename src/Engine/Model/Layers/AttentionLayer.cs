@@ -13,6 +13,7 @@ public sealed class AttentionLayer
     readonly ProjectionLayer _output;
     readonly Matrix? _keyMap;
     readonly Matrix? _valueMap;
+    readonly Expansion? _expansion;
     readonly AttendShape _shape;
     readonly ScoreRule _rule;
     readonly AttendRows _cached;
@@ -35,6 +36,7 @@ public sealed class AttentionLayer
         _output = new(branch.Output, context);
         _keyMap = branch.KeyMap is null ? null : context.Weights.KeyMap(branch.KeyMap, branch.Heads);
         _valueMap = branch.ValueMap is null ? null : context.Weights.ValueMap(branch.ValueMap, branch.Heads);
+        if (plan.CanExpand && context.Expands) _expansion = new(context.Weights.Keys(branch.KeyMap!, branch.Heads), _valueMap!);
         _shape = plan.Shape;
         _rule = new(branch.Scale, branch.Softcap, plan.Rows.Window, plan.Rows.Chunk,
             branch.Sinks is null ? default : context.Weights.Vector(branch.Sinks));
@@ -51,10 +53,30 @@ public sealed class AttentionLayer
             device.WriteRows(from.Run(input).Split(rows.Groups), rows, step.Rows, pages);
         var query = _query.Run(input).Split(_shape.QueryHeads);
         var rotary = _shape.RotaryWidth == 0 ? default : query.Slice(_rotaryOffset, _shape.RotaryWidth);
-        var attended = Heads(input.Rows, _shape.ValueWidth);
-        device.Attend(_shape, _rule, Main(query), rotary, _cached, step.Rows, pages, attended);
-        if (_gate is not null) Close(_gate.Run(input), attended);
-        return _output.Run(Values(attended));
+        var outputs = Heads(input.Rows, _valueMap?.Outputs ?? _shape.ValueWidth);
+        if (_expansion is null) Absorbed(query, rotary, step.Rows, pages, outputs);
+        else
+            foreach (var segment in _context.Segments.All)
+                Run(segment, query, rotary, outputs);
+        if (_gate is not null) Close(_gate.Run(input), outputs);
+        return _output.Run(outputs.Split(1));
+    }
+
+    void Run(StepSegment segment, Tensor query, Tensor rotary, Tensor outputs)
+    {
+        (query, rotary, outputs) = (segment.Of(query), segment.Of(rotary), segment.Of(outputs));
+        var pages = segment.Pages[_pageGroup];
+        if (!segment.Expanded) Absorbed(query, rotary, segment.Rows, pages, outputs);
+        else _context.Device.AttendExpanded(_rule, _expansion!.Value, query.Slice(0, _keyMap!.Inputs), rotary, _cached, segment.Rows, pages, outputs);
+    }
+
+    void Absorbed(Tensor query, Tensor rotary, RowBatch rows, PageBatch pages, Tensor outputs)
+    {
+        var mark = _context.Scratch.Mark();
+        var attended = _valueMap is null ? outputs : Heads(rows.Rows, _shape.ValueWidth);
+        _context.Device.Attend(_shape, _rule, Main(query), rotary, _cached, rows, pages, attended);
+        if (_valueMap is not null) _context.Device.MultiplyHeads(_valueMap, attended, outputs);
+        _context.Scratch.Release(mark);
     }
 
     void Close(Tensor gate, Tensor attended)
@@ -69,14 +91,6 @@ public sealed class AttentionLayer
         var main = Heads(query.Rows, _keyMap.Outputs);
         _context.Device.MultiplyHeads(_keyMap, query.Slice(0, _keyMap.Inputs), main);
         return main;
-    }
-
-    Tensor Values(Tensor attended)
-    {
-        if (_valueMap is null) return attended.Split(1);
-        var values = Heads(attended.Rows, _valueMap.Outputs);
-        _context.Device.MultiplyHeads(_valueMap, attended, values);
-        return values.Split(1);
     }
 
     Tensor Heads(int rows, int width) => _context.Scratch.Take(rows, _shape.QueryHeads * width).Split(_shape.QueryHeads);

@@ -7,4 +7,11 @@ namespace Serving.Model.Layers;
 /// <param name="Weights">Names to device matrices.</param>
 /// <param name="Scratch">Memory for intermediate results.</param>
 /// <param name="Positions">Angles and factors of the step's rows.</param>
-public sealed record LayerContext(IDevice Device, Weights Weights, Scratch Scratch, PositionTables Positions);
+public sealed record LayerContext(IDevice Device, Weights Weights, Scratch Scratch, PositionTables Positions)
+{
+    /// <summary>The step's runs by their execution.</summary>
+    public StepSegments Segments { get; } = new();
+
+    /// <summary>Whether layers that can expand load the matrices for it.</summary>
+    public bool Expands { get; init; }
+}

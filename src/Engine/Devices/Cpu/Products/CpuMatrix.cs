@@ -43,10 +43,11 @@ sealed class CpuMatrix : Matrix, IDisposable
     /// </summary>
     public CpuMatrix[] SideBySide(int parts)
     {
-        var count = Stack / parts;
-        if (_sides.Length != parts) _sides = [.. Enumerable.Range(0, parts).Select(part => new CpuMatrix(this, part * count, count))];
+        if (_sides.Length != parts) _sides = Cut(parts);
         return _sides;
     }
+
+    CpuMatrix[] Cut(int parts) => [.. Enumerable.Range(0, parts).Select(part => new CpuMatrix(this, part * (Stack / parts), Stack / parts))];
 
     // Kernels ask for memory ahead of what they read; asking beyond the end is harmless.
     long Bytes => PanelBytes * Panels * Stack;
