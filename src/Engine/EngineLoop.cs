@@ -34,7 +34,7 @@ sealed class EngineLoop : IDisposable
     {
         (_decoder, _options, _diagnostics, _clock) = (decoder, options.Checked(), diagnostics, diagnostics.Clock);
         if (options.PageTokens != layout.PageTokens)
-            throw new ArgumentException($"PageTokens is {options.PageTokens}; the cache is laid out with {layout.PageTokens}.", nameof(options));
+            throw new ArgumentException($"PageTokens is {options.PageTokens}; the cache has pages of {layout.PageTokens}.", nameof(options));
         var longest = Math.Min(options.MaxModelLength ?? int.MaxValue, layout.LongestSequence(pages, options.TokensPerStep));
         Door = new(
             new(decoder.VocabularySize, longest, options.MaxSequences, options.TokensPerStep)

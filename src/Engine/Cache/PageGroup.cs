@@ -20,7 +20,7 @@ public sealed record PageGroup(RowPolicy Rows, ImmutableArray<int> Layers, int P
     /// <summary>Entries of a page table over this many tokens.</summary>
     public int PagesOver(int tokens) => (int)(((long)tokens + PageTokens - 1) / PageTokens);
 
-    /// <summary>Most pages that a sequence of <paramref name="length"/> tokens holds at once when a step adds <paramref name="stepTokens"/> at most.</summary>
+    /// <summary>Most pages that a sequence of <paramref name="length"/> tokens holds at once, with steps of <paramref name="stepTokens"/>.</summary>
     public int MostPages(int length, int stepTokens) => KeepsAll
         ? PagesOver(length)
         : Math.Min(PagesOver(length), PagesOver((int)Math.Min(int.MaxValue, (long)Reach + stepTokens)) + 1);

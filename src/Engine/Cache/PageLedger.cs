@@ -171,7 +171,8 @@ public sealed class PageLedger
                 foreach (var page in tables[group].Held) holders[page]++;
             for (var page = 0; page < holders.Length; page++)
                 if (_pools[group].Holders(page) is var counted && holders[page] != counted)
-                    throw new InvalidOperationException($"Page {page} of group {group} is in {holders[page]} tables; its pool counts {counted}.");
+                    throw new InvalidOperationException(
+                        $"Page {page} of group {group} is in {holders[page]} tables; its pool counts {counted}.");
         }
 
         _prefixes?.Check(all.Select(tables => tables.Prefix).Where(node => node != PrefixCache.None));

@@ -35,7 +35,7 @@ public sealed class PagePool
     /// <summary>Pages in tables.</summary>
     public int Held => Pages - Available;
 
-    /// <summary>Takes an empty page, or the kept one that was unused for longest: then <paramref name="evicted"/>, its content is lost.</summary>
+    /// <summary>Takes an empty page, or else the kept one that was unused for longest; its content is lost, <paramref name="evicted"/>.</summary>
     public int Take(out bool evicted)
     {
         if (Available == 0) throw new InvalidOperationException($"All {Pages} pages are held: the caller must look at Available first.");

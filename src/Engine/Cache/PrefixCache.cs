@@ -119,7 +119,7 @@ public sealed class PrefixCache
         }
     }
 
-    /// <summary>Recounts all references, given the nodes that sequences stand on; throws InvalidOperationException when one is wrong.</summary>
+    /// <summary>Recounts references, given the nodes that sequences stand on; throws InvalidOperationException when one is wrong.</summary>
     public void Check(IEnumerable<int> held)
     {
         var counted = new int[_made];

@@ -85,7 +85,7 @@ sealed class EngineMetrics : IDisposable
         meter.CreateObservableGauge("serving.sequences.waiting", () => figures().Waiting, "{sequence}", "Sequences that wait.");
         meter.CreateObservableGauge("serving.cache.usage", () => figures().CacheUsage, "1", "Share of pages held, in the fullest group.");
         meter.CreateObservableGauge("serving.cache.pages", () => ByState(1), "{page}", "Cache pages, by state.");
-        meter.CreateObservableGauge("serving.cache.tokens", () => ByState(figures().PageTokens), "{token}", "Tokens that the pages have room for, by state.");
+        meter.CreateObservableGauge("serving.cache.tokens", () => ByState(figures().PageTokens), "{token}", "Tokens that pages have room for.");
 
         IEnumerable<Measurement<long>> ByState(long factor)
         {

@@ -2,7 +2,7 @@ using System.Threading.Channels;
 
 namespace Serving.Scheduling;
 
-/// <summary>The caller's view of a request in the engine: its events in order, and the means to end it. Disposing cancels the rest.</summary>
+/// <summary>The caller's view of a request: its events in order, and the means to end it. Disposing cancels what still runs.</summary>
 public sealed class Generation : IDisposable
 {
     readonly Channel<GenerationEvent> _events =
@@ -37,7 +37,7 @@ public sealed class Generation : IDisposable
         _wake(this);
     }
 
-    /// <summary>Ends one choice with <see cref="FinishReason.Stop"/>, within one step but after its first token: the caller has seen enough.</summary>
+    /// <summary>Ends one choice with <see cref="FinishReason.Stop"/>, within a step but after its first token: its caller has seen enough.</summary>
     public void Stop(int choice)
     {
         Volatile.Write(ref _stopped[choice], true);

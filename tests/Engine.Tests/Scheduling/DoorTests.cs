@@ -14,7 +14,8 @@ public sealed class DoorTests
         MaxSequences = 4, TokensPerStep = 8, MaxQueuedRequests = 3, MaxQueuedTokens = 10,
     });
 
-    static RequestRefusedException Refused(EngineLab lab, GenerationRequest request) => Assert.Throws<RequestRefusedException>(() => lab.Submit(request));
+    static RequestRefusedException Refused(EngineLab lab, GenerationRequest request) =>
+        Assert.Throws<RequestRefusedException>(() => lab.Submit(request));
 
     [Fact]
     public void What_makes_no_sense_is_refused_with_its_name_and_range()

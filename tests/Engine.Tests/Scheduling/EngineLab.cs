@@ -46,7 +46,8 @@ sealed class EngineLab : IDisposable
         throw new InvalidOperationException($"Not done after {most} steps: {Figures}");
     }
 
-    public void Check() => Loop.Pages.Check([.. _generations.SelectMany(generation => generation.Sequences).Select(sequence => sequence.Tables)]);
+    public void Check() =>
+        Loop.Pages.Check([.. _generations.SelectMany(generation => generation.Sequences).Select(sequence => sequence.Tables)]);
 
     /// <summary>Fails unless every sequence is over and no page is held.</summary>
     public void CheckNothingIsLeft()

@@ -77,7 +77,8 @@ sealed class FakeDecoder(CacheLayout layout, ImmutableArray<int> pages, int voca
         for (var group = 0; group < _rows.Length; group++)
         {
             var table = step.Pages[group].Of(run);
-            for (var seen = layout.Groups[group].Rows.FirstVisible(position); seen < position; seen++) state = Mix(state, Row(group, table, seen));
+            for (var seen = layout.Groups[group].Rows.FirstVisible(position); seen < position; seen++)
+                state = Mix(state, Row(group, table, seen));
         }
 
         for (var group = 0; group < _rows.Length; group++) Row(group, step.Pages[group].Of(run), position) = state;
@@ -99,7 +100,8 @@ sealed class LoneModel(CacheLayout layout)
     {
         var state = FakeDecoder.Mix((ulong)token, (ulong)_states.Count);
         foreach (var group in layout.Groups)
-            for (var seen = group.Rows.FirstVisible(_states.Count); seen < _states.Count; seen++) state = FakeDecoder.Mix(state, _states[seen]);
+            for (var seen = group.Rows.FirstVisible(_states.Count); seen < _states.Count; seen++)
+                state = FakeDecoder.Mix(state, _states[seen]);
         _states.Add(state);
         return state;
     }

@@ -9,7 +9,8 @@ public sealed class SchedulerTests
 {
     static EngineLab Lab(int pages, int pageTokens = 4, int sequences = 0, int budget = 64, params RowPolicy[] rows) => new(
         Layouts.Of(pageTokens, rows.Length == 0 ? [RowPolicy.All] : rows),
-        [.. Enumerable.Repeat(pages, Math.Max(1, rows.Length))], new() { MaxSequences = sequences > 0 ? sequences : Math.Min(64, budget), TokensPerStep = budget });
+        [.. Enumerable.Repeat(pages, Math.Max(1, rows.Length))],
+        new() { MaxSequences = sequences > 0 ? sequences : Math.Min(64, budget), TokensPerStep = budget });
 
     static GenerationRequest Ask(int prompt, int tokens, int first = 0, int priority = 0, int choices = 1) => new()
     {
@@ -99,7 +100,8 @@ public sealed class SchedulerTests
         var victims = new List<Generation>();
         while (lab.Step())
             foreach (var generation in new[] { low, older, younger })
-                if (generation.Sequences[0] is { State: SequenceState.Waiting, PromptPublished: true } && !victims.Contains(generation)) victims.Add(generation);
+                if (generation.Sequences[0] is { State: SequenceState.Waiting, PromptPublished: true } && !victims.Contains(generation))
+                    victims.Add(generation);
         Assert.Equal([low, younger], victims);
         lab.CheckNothingIsLeft();
     }
