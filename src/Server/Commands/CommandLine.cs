@@ -50,7 +50,7 @@ static class CommandLine
     /// <summary>The arguments with vLLM's harmless ones left out; an option that nobody knows is an error that names the nearest.</summary>
     static List<string> Known(string[] args, RootCommand root)
     {
-        var options = root.Subcommands.Append(root).SelectMany(c => c.Options).SelectMany(o => o.Aliases.Append(o.Name)).ToHashSet();
+        var options = All(root).SelectMany(c => c.Options).SelectMany(o => o.Aliases.Append(o.Name)).ToHashSet();
         var kept = new List<string>();
         for (var i = 0; i < args.Length; i++)
         {
@@ -71,6 +71,8 @@ static class CommandLine
         }
         return kept;
     }
+
+    static IEnumerable<Command> All(Command command) => command.Subcommands.SelectMany(All).Prepend(command);
 
     static string Unknown(string flag, IEnumerable<string> options) => $"There is no option {flag}." + Suggestion(flag, options);
 
