@@ -56,7 +56,8 @@ public sealed record EngineOptions
         InRange(nameof(MaxModelLength), MaxModelLength ?? 2, 2, 1 << 30);
         InRange(nameof(MaxQueuedRequests), MaxQueuedRequests, 1, int.MaxValue);
         InRange(nameof(MaxQueuedTokens), MaxQueuedTokens, 1, long.MaxValue);
-        if (!Enum.IsDefined(Execution)) throw new ArgumentException($"{nameof(Execution)} is {(int)Execution}; it is one of {string.Join(", ", Enum.GetNames<Execution>())}.");
+        if (!Enum.IsDefined(Execution))
+            throw new ArgumentException($"{nameof(Execution)} is {(int)Execution}; it is one of {string.Join(", ", Enum.GetNames<Execution>())}.");
         ArgumentNullException.ThrowIfNull(PathOf);
         return this;
     }

@@ -36,5 +36,6 @@ public readonly record struct ScoreRule(float Scale, float Softcap = 0, int Wind
 public readonly record struct Expansion(Matrix Keys, Matrix Values)
 {
     /// <summary>The six facts of attention over what was rebuilt: every head has keys and values of its own.</summary>
-    public AttendShape ShapeOver(AttendRows cached) => new(Keys.Stack, Keys.Stack, Keys.Outputs, cached.Rotary.Width, Values.Outputs, false);
+    public AttendShape ShapeOver(AttendRows cached) =>
+        new(Keys.Stack, Keys.Stack, Keys.Outputs, cached.Rotary.Width, Values.Outputs, false);
 }

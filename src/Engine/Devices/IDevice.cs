@@ -112,7 +112,8 @@ public interface IDevice : IDisposable
     /// <param name="batch">The rows.</param>
     /// <param name="pages">Their page tables.</param>
     /// <param name="destination">Outputs [rows x heads x value width].</param>
-    void AttendExpanded(ScoreRule rule, Expansion expansion, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination);
+    void AttendExpanded(
+        ScoreRule rule, Expansion expansion, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination);
 
     /// <summary>Copies whole pages of a stream: page from[i] onto page to[i].</summary>
     void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to);

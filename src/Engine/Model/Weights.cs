@@ -87,7 +87,7 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
         ? Load(ledger.Take(map.Weight, heads, map.Rows, map.Inputs))
         : Assemble(new(map.Weight, map.Rows, map.Inputs), Slices(map, heads));
 
-    /// <summary>What a key map folds into queries, untransposed, to rebuild keys: [heads x Rows x inputs]. Stored transposed, it is turned back.</summary>
+    /// <summary>A key map untransposed, which rebuilds keys: [heads x Rows x inputs]. Where it is stored transposed, it is turned back.</summary>
     public Matrix Keys(HeadMap map, int heads)
     {
         if (!map.Ready) return Assemble(new(map.Weight, map.Rows, map.Inputs), Slices(map, heads));

@@ -92,7 +92,7 @@ public sealed class Sequence
     /// <summary>Known tokens whose rows are executed expanded and are not in the cache.</summary>
     public int ToExpand => Path.ExpandsGiven ? Math.Max(0, Request.Prompt.Length - Computed) : 0;
 
-    /// <summary>Tokens at the beginning whose rows others may share: all, or the prompt's where generated tokens would be computed otherwise if given.</summary>
+    /// <summary>Tokens at the beginning whose rows others may share: the prompt's where generated ones would be computed otherwise if given.</summary>
     public int Shareable => Path.ExpandsGiven ? Request.Prompt.Length : int.MaxValue;
 
     /// <summary>Rows of the step being planned.</summary>

@@ -125,7 +125,8 @@ public sealed class CpuDeviceTests
             ("gather", () => device.Gather(x, ids, y)),
             ("write rows", () => device.WriteRows(keys, cache.Streams[0], batch, pages)),
             ("attend", () => device.Attend(what.Shape, what.Rule, wide, default, cache.Rows, batch, pages, wide)),
-            ("attend expanded", () => device.AttendExpanded(what.Rule, new(stack, stack), wide, default, cache.Rows with { Value = default }, batch, pages, wide)),
+            ("attend expanded", () => device.AttendExpanded(
+                what.Rule, new(stack, stack), wide, default, cache.Rows with { Value = default }, batch, pages, wide)),
         ];
     }
 

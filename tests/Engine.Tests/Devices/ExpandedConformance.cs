@@ -136,7 +136,8 @@ public abstract class ExpandedConformance(Func<int, IDevice> create) : DeviceCon
         pages.Add(cache.Table(0, what.Rule.FirstVisible(60)));
         int[] ids = [.. Enumerable.Range(60, 30)];
         using var stock = new DeviceLab(lab.Device, 77, loose: false);
-        var (keys, values) = (stock.Stored(what.Weights, what.Heads, what.Key, what.Latent), stock.Stored(what.Weights, what.Heads, what.Value, what.Latent));
+        var keys = stock.Stored(what.Weights, what.Heads, what.Key, what.Latent);
+        var values = stock.Stored(what.Weights, what.Heads, what.Value, what.Latent);
         var query = Absorb(lab, keys, what, ids);
         var latents = lab.Blank(30, what.Heads, what.Latent);
         var rotary = what.Rotary > 0 ? lab.DrawRows(ids, what.Heads, what.Rotary, salt: 12) : default;
@@ -167,7 +168,7 @@ public abstract class ExpandedConformance(Func<int, IDevice> create) : DeviceCon
         var query = new float[ids.Length * what.Heads * what.Latent];
         for (var i = 0; i < drawn.Length; i++)
             for (var c = 0; c < what.Latent; c++)
-                query[i / what.Key * what.Latent + c] += drawn[i] * widened[(i / what.Key % what.Heads * what.Key + i % what.Key) * what.Latent + c];
+                query[i / what.Key * what.Latent + c] += drawn[i] * widened[i % (what.Heads * what.Key) * what.Latent + c];
         return lab.Put(query, ids.Length, what.Heads, what.Latent);
     }
 

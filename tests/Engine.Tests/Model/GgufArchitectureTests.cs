@@ -22,9 +22,12 @@ public sealed class GgufArchitectureTests
         var (heads, content) = !split ? (0, 0) : fixture == "hf/deepseek_v3" ? (5, 22) : (6, 20);
         var path = GgufModel.Write(fixture, folder.Path, file => Describe(fixture, file, architecture, split), heads, content);
         using var golden = Golden.Open(fixture);
-        using var harness = new DecoderHarness(Checkpoint.Open(path), new ReferenceDevice());
+        using var harness = new DecoderHarness(Checkpoint.Open(path), new ReferenceDevice(), expands: true);
         foreach (var test in golden.Cases)
-            Golden.Near(test.Logits, harness.Prefill(test.Prompt, test.Prompt.Length, test.Limit), golden.Tolerance, $"{fixture} case {test.Number}");
+            foreach (var expanded in (bool[])[false, true])
+                Golden.Near(
+                    test.Logits, harness.Prefill(test.Prompt, test.Prompt.Length, test.Limit, expanded), golden.Tolerance,
+                    $"{fixture} case {test.Number}, expanded {expanded}");
     }
 
     static readonly (string Config, string Gguf)[] Sizes =

@@ -44,7 +44,7 @@ unsafe struct GatherJob : IJob
     }
 }
 
-/// <summary>One part takes one unit through the span in hand, from its first span, where its state begins, to its last, where its results are written.</summary>
+/// <summary>One part takes one unit through the span in hand: its state begins with its first, its results are written after its last.</summary>
 unsafe struct TakeSpanJob : IJob
 {
     public AttendWork Work;
@@ -58,7 +58,8 @@ unsafe struct TakeSpanJob : IJob
         var (first, last) = (Work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows, unit.Last / AttendWork.SpanRows);
         if (Span < first || Span > last) return;
         var pass = new SpanPass(Work, unit, worker);
-        var (whole, own) = (new QueryState(States + part * StateFloats, unit.Queries, Work.ValuePadded), new QueryState(pass.Own, unit.Queries, Work.ValuePadded));
+        var whole = new QueryState(States + part * StateFloats, unit.Queries, Work.ValuePadded);
+        var own = new QueryState(pass.Own, unit.Queries, Work.ValuePadded);
         if (Span == first) whole.Clear();
         pass.Run(Span, own);
         whole.Merge(own);

@@ -13,12 +13,16 @@ sealed unsafe class Expanding(WorkerTeam team, Products products) : IDisposable
 
     /// <summary>Runs the operation; see <see cref="IDevice.AttendExpanded"/>.</summary>
     public void Attend(
-        ScoreRule rule, CpuMatrix keys, CpuMatrix values, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
+        ScoreRule rule, CpuMatrix keys, CpuMatrix values, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages,
+        Tensor destination)
     {
         var shape = new Expansion(keys, values).ShapeOver(cached);
         var rows = new SpanRows(keys, values, cached);
         rows.Lay(_rebuilt.Take(rows.Bytes));
-        var work = new AttendWork { Shape = shape, Rule = rule, Main = main, Rotary = rotary, Destination = destination, Cached = rows.Paged };
+        var work = new AttendWork
+        {
+            Shape = shape, Rule = rule, Main = main, Rotary = rotary, Destination = destination, Cached = rows.Paged,
+        };
         work.ScratchOfWorker = work.ScratchBytes;
         work.Scratch = _workers.Take(work.ScratchOfWorker * team.Workers);
         for (var run = 0; run < batch.Runs; run++)
@@ -64,7 +68,11 @@ sealed unsafe class Expanding(WorkerTeam team, Products products) : IDisposable
 
     void Rebuild(in SpanRows rows, in AttendRows cached, int* table, int from, int count)
     {
-        var gather = new GatherJob { Latents = cached.Main, Rotary = cached.Rotary, Table = table, From = from, Count = count, Rows = rows.Gathered, Stride = rows.GatheredFloats };
+        var gather = new GatherJob
+        {
+            Latents = cached.Main, Rotary = cached.Rotary, Table = table, From = from, Count = count,
+            Rows = rows.Gathered, Stride = rows.GatheredFloats,
+        };
         team.Run(ref gather, (count + GatherJob.PartRows - 1) / GatherJob.PartRows);
         for (var group = 0; group < cached.Main.Groups; group++)
         {

@@ -47,7 +47,8 @@ sealed class CpuMatrix : Matrix, IDisposable
         return _sides;
     }
 
-    CpuMatrix[] Cut(int parts) => [.. Enumerable.Range(0, parts).Select(part => new CpuMatrix(this, part * (Stack / parts), Stack / parts))];
+    CpuMatrix[] Cut(int parts) =>
+        [.. Enumerable.Range(0, parts).Select(part => new CpuMatrix(this, part * (Stack / parts), Stack / parts))];
 
     // Kernels ask for memory ahead of what they read; asking beyond the end is harmless.
     long Bytes => PanelBytes * Panels * Stack;
