@@ -14,9 +14,6 @@ public sealed class LatentExecutionTests
 
     static readonly int[] Lengths = [5, 20, 33, 34, 41, 50, 27, 48];
 
-    /// <summary>Tokens with their log-probabilities, to the last bit.</summary>
-    sealed record Said(int Cached, List<(int Id, float? Logprob)> Tokens);
-
     static GenerationRequest[] Crowd()
     {
         // Some begin alike; the lengths lie on both sides of the model's crossover of 34 tokens.
@@ -39,15 +36,15 @@ public sealed class LatentExecutionTests
 
         await using var busy = Load(DeepSeek, Small with { Execution = execution }, pages: 26);
         var generations = crowd.Select(request => Start(busy, request)).ToArray();
-        for (var i = 0; i < crowd.Length; i++) Same($"crowded {i}", alone[i], await Read(generations[i]));
+        for (var i = 0; i < crowd.Length; i++) Said.Same($"crowded {i}", alone[i], (await Said.ReadAllAsync(generations[i]))[0]);
         Assert.True(busy.Engine.Figures.Preemptions > 0, "Nobody was preempted.");
 
         await using var shared = Load(DeepSeek, Small with { Execution = execution });
-        for (var i = 0; i < crowd.Length; i++) Same($"first {i}", alone[i], await Say(shared, crowd[i]));
+        for (var i = 0; i < crowd.Length; i++) Said.Same($"first {i}", alone[i], await Say(shared, crowd[i]));
         for (var i = 0; i < crowd.Length; i++)
         {
             var again = await Say(shared, crowd[i]);
-            Same($"again {i}", alone[i], again);
+            Said.Same($"again {i}", alone[i], again);
             Assert.Equal((crowd[i].Prompt.Length - 1) / 8 * 8, again.Cached);
         }
     }
@@ -62,7 +59,7 @@ public sealed class LatentExecutionTests
         var answer = await Say(model, first);
         var second = first with { Prompt = [.. first.Prompt, .. answer.Tokens.Select(token => token.Id), 7, 9], MaxTokens = 20 };
         var (expected, actual) = (await Say(fresh, second), await Say(model, second));
-        Same("second turn", expected, actual);
+        Said.Same("second turn", expected, actual);
         // Rows of the answer were absorbed: an expanded prompt computes them anew.
         Assert.Equal(execution == Execution.Expanded ? 48 : 88, actual.Cached);
     }
@@ -77,7 +74,7 @@ public sealed class LatentExecutionTests
         var (one, other) = (await Say(absorbed, request), await Say(expanded, request));
         Assert.NotEqual(one.Tokens, other.Tokens);
         Assert.Equal(one.Tokens[0].Logprob!.Value, other.Tokens[0].Logprob!.Value, 1e-2f);
-        Same("auto", other, await Say(chosen, request));
+        Said.Same("auto", other, await Say(chosen, request));
     }
 
     [Fact]
@@ -121,22 +118,7 @@ public sealed class LatentExecutionTests
 
     static Generation Start(LoadedModel model, GenerationRequest request) => model.Engine.Start(request, TestContext.Current.CancellationToken);
 
-    static Task<Said> Say(LoadedModel model, GenerationRequest request) => Read(Start(model, request));
-
-    static async Task<Said> Read(Generation generation)
-    {
-        var said = new Said(0, []);
-        await foreach (var happened in generation.Events.ReadAllAsync(TestContext.Current.CancellationToken))
-        {
-            if (happened is GenerationEvent.Prompt prompt) said = said with { Cached = prompt.CachedTokens };
-            if (happened is GenerationEvent.Token { Sampled: var token }) said.Tokens.Add((token.Id, token.Logprob));
-            if (happened is GenerationEvent.Finished end) Assert.Equal(FinishReason.Length, end.Reason);
-        }
-        return said;
-    }
-
-    static void Same(string what, Said expected, Said actual) =>
-        Assert.True(expected.Tokens.SequenceEqual(actual.Tokens), $"{what}: said {string.Join(' ', actual.Tokens)}, alone {string.Join(' ', expected.Tokens)}");
+    static Task<Said> Say(LoadedModel model, GenerationRequest request) => Said.AskAsync(model, request);
 
     static int[] Draw(int seed, int count)
     {
