@@ -54,8 +54,11 @@ unsafe struct AttendWork
     /// <summary>Floats of the state of as many queries.</summary>
     public readonly long StateFloats(int queries) => queries * (long)(ValuePadded + 2 * PanelSize.Block);
 
+    /// <summary>Floats of the widest row that is read, in whole panels.</summary>
+    public readonly int WidestRow => Math.Max(KeyPadded, ValuePadded);
+
     /// <summary>Bytes of a worker's scratch.</summary>
     public readonly long ScratchBytes =>
         (2 * StateFloats(UnitQueries) + UnitQueries * (long)KeyPadded + TileRows * (long)(KeyPadded + ValuePadded)
-        + TileRows * PanelSize.Rows) * sizeof(float);
+        + TileRows * PanelSize.Rows + WidestRow) * sizeof(float);
 }

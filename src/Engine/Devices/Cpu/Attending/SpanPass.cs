@@ -8,7 +8,8 @@ unsafe ref struct SpanPass
 {
     readonly AttendWork _work;
     readonly AttendUnit _unit;
-    readonly float* _queries, _keys, _values, _scores;
+    readonly float* _queries, _keys, _values, _scores, _zeros;
+    int _panels;
 
     /// <summary>Lays the unit's queries out in the worker's scratch.</summary>
     public SpanPass(in AttendWork work, AttendUnit unit, int worker)
@@ -20,6 +21,8 @@ unsafe ref struct SpanPass
         _keys = _queries + (long)AttendWork.UnitQueries * work.KeyPadded;
         _values = _keys + (long)AttendWork.TileRows * work.KeyPadded;
         _scores = _values + (long)AttendWork.TileRows * work.ValuePadded;
+        _zeros = _scores + AttendWork.TileRows * PanelSize.Rows;
+        new Span<float>(_zeros, work.WidestRow).Clear();
         Lay();
     }
 
@@ -81,14 +84,17 @@ unsafe ref struct SpanPass
     {
         var rows = stackalloc nint[AttendWork.TileRows];
         var stride = (long)_work.KeyPadded * PanelSize.Outputs;
-        TileRows.Find(_work.Cached.Main, _unit, _unit.Group, tile, first, rows);
-        TileRows.Keys(rows, _work.Cached.Main.Type, _work.Shape.MainWidth, _keys, stride);
+        // The last tile is mostly short: a panel without rows is not read.
+        _panels = Math.Min(AttendWork.TileRows, _unit.Last - tile + 1) > PanelSize.Outputs ? 2 : 1;
+        var count = _panels * PanelSize.Outputs;
+        TileRows.Find(_work.Cached.Main, _unit, _unit.Group, tile, first, count, (nint)_zeros, rows);
+        TileRows.Keys(rows, count, _work.Cached.Main.Type, _work.Shape.MainWidth, _keys, stride);
         var values = _work.Shape.ValueInMain ? _work.Cached.Main : _work.Cached.Value;
-        if (!_work.Shape.ValueInMain) TileRows.Find(values, _unit, _unit.Group, tile, first, rows);
-        TileRows.Values(rows, values.Type, _work.Shape.ValueWidth, _values);
+        if (!_work.Shape.ValueInMain) TileRows.Find(values, _unit, _unit.Group, tile, first, count, (nint)_zeros, rows);
+        TileRows.Values(rows, count, values.Type, _work.Shape.ValueWidth, _values);
         if (_work.Shape.RotaryWidth == 0) return;
-        TileRows.Find(_work.Cached.Rotary, _unit, 0, tile, first, rows);
-        TileRows.Keys(rows, _work.Cached.Rotary.Type, _work.Shape.RotaryWidth, _keys + _work.MainPadded * PanelSize.Outputs, stride);
+        TileRows.Find(_work.Cached.Rotary, _unit, 0, tile, first, count, (nint)_zeros, rows);
+        TileRows.Keys(rows, count, _work.Cached.Rotary.Type, _work.Shape.RotaryWidth, _keys + _work.MainPadded * PanelSize.Outputs, stride);
     }
 
     void Read(QueryState state, int tile, int start, int rows)
@@ -97,14 +103,14 @@ unsafe ref struct SpanPass
         var x = _queries + (long)start * _work.KeyPadded;
         var scores = rows * PanelSize.Outputs;
         new Span<float>(_scores, 2 * scores).Clear();
-        for (var panel = 0; panel < 2; panel++)
+        for (var panel = 0; panel < _panels; panel++)
             PanelKernel.Run<WidePanel<F32Panel>>(rows, x, null, (byte*)_keys, panel * blocks, blocks, _scores + panel * scores);
         var any = false;
         for (var row = 0; row < rows; row++) any |= Weigh(state, tile, start, rows, row);
         if (!any) return;
         var values = state.Values + (long)start * _work.ValuePadded;
         for (var panel = 0; panel < _work.ValuePadded / PanelSize.Outputs; panel++, values += scores)
-            PanelKernel.Run<WidePanel<F32Panel>>(rows, _scores, null, (byte*)_values, 2 * panel, 2, values);
+            PanelKernel.Run<WidePanel<F32Panel>>(rows, _scores, null, (byte*)_values, 2 * panel, _panels, values);
     }
 
     // Scores become weights in place; false when the query sees no row of the tile.

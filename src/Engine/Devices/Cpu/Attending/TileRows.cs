@@ -7,16 +7,16 @@ namespace Serving.Devices.Cpu;
 /// <summary>Cached rows of one tile, widened to panels: keys with rows in the lanes, values with their widths in the lanes.</summary>
 static unsafe class TileRows
 {
-    /// <summary>Where the tile's rows lie; 0 stands for rows that no query sees.</summary>
+    /// <summary>Where the first <paramref name="count"/> rows of a tile lie; rows that no query sees lie at <paramref name="absent"/>, which holds zeros.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Find(in PagedRows stream, in AttendUnit unit, int group, int tile, int first, nint* rows)
+    public static void Find(in PagedRows stream, in AttendUnit unit, int group, int tile, int first, int count, nint absent, nint* rows)
     {
         var bytes = (nint)PageRows.RowBytes(stream);
         var (page, place) = Math.DivRem(Math.Max(tile, first), stream.RowsPerPage);
         nint at = 0;
-        for (var i = 0; i < AttendWork.TileRows; i++)
+        for (var i = 0; i < count; i++)
         {
-            rows[i] = 0;
+            rows[i] = absent;
             if (tile + i < first || tile + i > unit.Last) continue;
             if (at == 0) at = (nint)PageRows.At(stream, unit.Pages[page], group, place);
             rows[i] = at;
@@ -26,14 +26,14 @@ static unsafe class TileRows
         }
     }
 
-    /// <summary>Keys: two panels [padded width x 32 rows], <paramref name="stride"/> floats apart.</summary>
+    /// <summary>Keys: panels [padded width x 32 rows], <paramref name="stride"/> floats apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Keys(nint* rows, CacheType type, int width, float* keys, long stride)
+    public static void Keys(nint* rows, int count, CacheType type, int width, float* keys, long stride)
     {
-        for (var i = 0; i < AttendWork.TileRows; i += Lanes.Count)
+        for (var i = 0; i < count; i += Lanes.Count)
         {
             var target = keys + i / PanelSize.Outputs * stride + i % PanelSize.Outputs;
-            var d = Avx512F.IsSupported && HasAll(rows + i) ? TurnColumns(rows + i, type, width, target) : 0;
+            var d = Avx512F.IsSupported ? TurnColumns(rows + i, type, width, target) : 0;
             for (; d < PanelSize.Blocks(width) * PanelSize.Block; d++)
                 for (var lane = 0; lane < Lanes.Count; lane++)
                     target[d * PanelSize.Outputs + lane] = d < width ? Value(rows[i + lane], type, d) : 0;
@@ -42,19 +42,14 @@ static unsafe class TileRows
 
     /// <summary>Values: panels [64 rows x 32 widths].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Values(nint* rows, CacheType type, int width, float* values)
+    public static void Values(nint* rows, int count, CacheType type, int width, float* values)
     {
-        for (var i = 0; i < AttendWork.TileRows; i++)
+        for (var i = 0; i < count; i++)
         {
             var target = values + i * PanelSize.Outputs;
             for (var d = 0; d < width; d += PanelSize.Outputs, target += AttendWork.TileRows * PanelSize.Outputs)
             {
-                if (rows[i] == 0)
-                {
-                    Vector512<float>.Zero.Store(target);
-                    Vector512<float>.Zero.Store(target + 16);
-                }
-                else if (d + PanelSize.Outputs <= width)
+                if (d + PanelSize.Outputs <= width)
                 {
                     Load(rows[i], type, d).Store(target);
                     Load(rows[i], type, d + 16).Store(target + 16);
@@ -81,18 +76,12 @@ static unsafe class TileRows
         return d;
     }
 
-    static bool HasAll(nint* rows)
-    {
-        for (var i = 0; i < Lanes.Count; i++) if (rows[i] == 0) return false;
-        return true;
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector512<float> Load(nint row, CacheType type, int index) => type == CacheType.Float32
         ? Vector512.Load((float*)row + index)
         : Vector512.ShiftLeft(Lanes.Load16((byte*)((ushort*)row + index)), 16).AsSingle();
 
-    static float Value(nint row, CacheType type, int index) => row == 0 ? 0
-        : type == CacheType.Float32 ? ((float*)row)[index]
+    static float Value(nint row, CacheType type, int index) => type == CacheType.Float32
+        ? ((float*)row)[index]
         : BFloat16.Widen(((ushort*)row)[index]);
 }
