@@ -6,7 +6,7 @@ namespace Serving.Tests;
 
 public sealed class CheckpointFuzzTests
 {
-    const int Mutations = 2000;
+    static readonly int Mutations = Fixtures.Rounds(2000);
     const long MostAllocated = 16 << 20;
 
     [Fact]

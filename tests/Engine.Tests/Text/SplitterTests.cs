@@ -28,7 +28,7 @@ public sealed class SplitterTests
         Assert.IsAssignableFrom<Scanner>(scanner);
         var expression = new RegexSplitter(new SplitPattern(pattern, ""), SplitBehavior.Isolated);
         var random = new Random(5);
-        for (var round = 0; round < 2000; round++)
+        for (var round = 0; round < Fixtures.Rounds(2000); round++)
         {
             var text = RandomText(random);
             Assert.Equal((text, Cut(expression, text)), (text, Cut(scanner, text)));

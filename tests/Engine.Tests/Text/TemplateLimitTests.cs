@@ -153,7 +153,7 @@ public sealed class TemplateLimitTests
             Tools = TemplateFixture.Tools("two"),
             AddGenerationPrompt = true,
         };
-        for (var i = 0; i < 2000; i++)
+        for (var i = 0; i < Fixtures.Rounds(2000); i++)
         {
             var source = Mutate(random, sources);
             try
