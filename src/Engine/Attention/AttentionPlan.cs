@@ -58,6 +58,9 @@ public sealed record Branch(int Heads, Projection Query, string Main)
     /// <summary>Where the rotary part begins in a query vector.</summary>
     public int RotaryOffset { get; init; }
 
+    /// <summary>Values of a main row that a score reads, from the first on; 0 for all.</summary>
+    public int KeyWidth { get; init; }
+
     /// <summary>Stream of values; null when the main rows are values as well.</summary>
     public string? Value { get; init; }
 
@@ -108,7 +111,7 @@ public sealed record AttentionPlan
         {
             var main = Stream(Branch.Main);
             return new(
-                Branch.Heads, main.Groups, main.Width,
+                Branch.Heads, main.Groups, Branch.KeyWidth > 0 ? Branch.KeyWidth : main.Width,
                 Branch.Rotary is null ? 0 : Stream(Branch.Rotary).Width,
                 Branch.Value is null ? main.Width : Stream(Branch.Value).Width,
                 Branch.Value is null);

@@ -63,6 +63,17 @@ public sealed record AttentionContext(ModelConfig Config, TensorLedger Tensors, 
         ? HiddenSize / Heads
         : throw Config.Wrong("num_attention_heads", $"{Heads}", $"at most hidden_size = {HiddenSize}"));
 
+    /// <summary>Values of an output vector where the configuration does not say; null where it does.</summary>
+    public int? ValueWidth { get; init; }
+
+    /// <summary>The first of some names under which the layer has a matrix; the first of all when it has none.</summary>
+    public string NameOf(params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+            if (Has($"{name}.weight")) return name;
+        return names[0];
+    }
+
     /// <summary>Whether the layer has a tensor of this name.</summary>
     public bool Has(string name) => Tensors.Has(Prefix + name);
 

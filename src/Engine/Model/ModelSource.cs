@@ -37,8 +37,11 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
     /// <summary>Added to every factor of a norm: 1 where files hold w of 1 + w.</summary>
     public float NormOffset { get; init; }
 
+    /// <summary>Epsilon of the norms where the type fixes it; null where the configuration says it.</summary>
+    public float? FixedEpsilon { get; init; }
+
     /// <summary>Epsilon of the norms.</summary>
-    public float Epsilon => Config.Float(Norms == NormKind.Layer ? "layer_norm_eps" : "rms_norm_eps");
+    public float Epsilon => FixedEpsilon ?? Config.Float(Norms == NormKind.Layer ? "layer_norm_eps" : "rms_norm_eps");
 
     /// <summary>Factor on what each block adds.</summary>
     public float ResidualScale { get; init; } = 1;

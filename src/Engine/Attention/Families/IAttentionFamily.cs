@@ -12,6 +12,9 @@ public interface IAttentionFamily
     /// <summary>Metadata keys of GGUF files that bear the family's name, without the architecture, and the configuration keys they stand for.</summary>
     ImmutableArray<(string Gguf, string Config)> GgufKeys => [];
 
+    /// <summary>Values of model_type that name the family, with Llama's blocks and names around it.</summary>
+    ImmutableArray<string> ModelTypes => [];
+
     /// <summary>Whether the layer's tensors are of this family.</summary>
     bool Describes(AttentionContext layer);
 
@@ -23,7 +26,10 @@ public interface IAttentionFamily
 public static class AttentionFamilies
 {
     /// <summary>Every family; a new one is added here.</summary>
-    public static ImmutableArray<IAttentionFamily> All { get; } = [new Mha(), new Mfa(), new Mla()];
+    public static ImmutableArray<IAttentionFamily> All { get; } = [new Gta(), new Mha(), new Mfa(), new Mla()];
+
+    /// <summary>Values of model_type that name a family.</summary>
+    public static ImmutableArray<string> ModelTypes { get; } = [.. All.SelectMany(family => family.ModelTypes)];
 
     /// <summary>The GGUF keys of all families.</summary>
     public static ImmutableArray<(string Gguf, string Config)> GgufKeys { get; } = [.. All.SelectMany(family => family.GgufKeys)];

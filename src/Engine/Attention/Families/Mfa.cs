@@ -12,7 +12,7 @@ public sealed class Mfa : IAttentionFamily
     public string Name => "MFA";
 
     /// <inheritdoc/>
-    public bool Describes(AttentionContext layer) => layer.Has("wq.weight") && layer.Has("k_proj.weight") && layer.Has("v_proj.weight");
+    public bool Describes(AttentionContext layer) => (layer.Has("wq.weight") && layer.Has("k_proj.weight") && layer.Has("v_proj.weight")) || layer.Has("w_q.weight");
 
     /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
@@ -25,15 +25,15 @@ public sealed class Mfa : IAttentionFamily
         {
             Streams =
             [
-                new("key", Projection.Of(layer.Linear("k_proj", width, hidden), layer.Rotate(width)), width),
-                new("value", Projection.Of(layer.Linear("v_proj", width, hidden)), width),
+                new("key", Projection.Of(layer.Linear(layer.NameOf("k_proj", "c_k"), width, hidden), layer.Rotate(width)), width),
+                new("value", Projection.Of(layer.Linear(layer.NameOf("v_proj", "c_v"), width, hidden)), width),
             ],
             Branch = new(heads, Projection.Of(
-                layer.Linear("q_proj", shared, hidden), layer.Norm("inter_norm", shared), layer.Linear("wq", heads * width, shared), layer.Rotate(width)), "key")
+                layer.Linear(layer.NameOf("q_proj", "c_q"), shared, hidden), layer.Norm(layer.NameOf("inter_norm", "q_layernorm"), shared), layer.Linear(layer.NameOf("wq", "w_q"), heads * width, shared), layer.Rotate(width)), "key")
             {
                 Value = "value",
                 Scale = layer.Scale ?? 1 / MathF.Sqrt(width),
-                Output = Projection.Of(layer.Linear("o_proj", hidden, heads * width)),
+                Output = Projection.Of(layer.Linear(layer.NameOf("o_proj", "c_proj"), hidden, heads * width)),
             },
             Rows = layer.Rows,
         };

@@ -30,7 +30,8 @@ public sealed class Mla : IAttentionFamily
         // What they say of MLA models differs from type to type; the widths above and below count.
         layer.Config.Ignore("head_dim", "num_key_value_heads");
         var (content, rotary) = (layer.Config.Int("qk_nope_head_dim"), layer.Config.Int("qk_rope_head_dim"));
-        var value = layer.Config.Int("v_head_dim", hidden / heads);
+        var value = layer.ValueWidth ?? layer.Config.Int("v_head_dim", hidden / heads);
+        AgreeOnNorms(layer);
         // GGUF files hold the up-projection in two stacks, keys already transposed.
         var split = layer.Has("k_b_proj.weight");
         Agree(layer, "mla_scale_q_lora", layer.QueryEnd);
@@ -52,7 +53,7 @@ public sealed class Mla : IAttentionFamily
                 ValueMap = split ? new($"{layer.Prefix}v_b_proj.weight", value, 0, value, latent) { Ready = true }
                     : new($"{layer.Prefix}kv_b_proj.weight", content + value, content, value, latent),
                 Scale = layer.Scale ?? 1 / MathF.Sqrt(content + rotary),
-                Output = Projection.Of(layer.Linear("o_proj", hidden, heads * value)),
+                Output = Projection.Of(layer.Linear(layer.NameOf("o_proj", "c_proj"), hidden, heads * value)),
             },
             Rows = layer.Rows,
         };
@@ -63,6 +64,13 @@ public sealed class Mla : IAttentionFamily
     {
         if (layer.Config.BoolOrNull(key) is { } said && said != (scale is not null))
             throw layer.Config.Wrong(key, $"{said}", $"{!said}, as every {layer.Config.ModelType} has it");
+    }
+
+    /// <summary>Latents are normed where the norm's tensor is there; a file that says otherwise is not what it seems.</summary>
+    static void AgreeOnNorms(AttentionContext layer)
+    {
+        if (layer.Config.Bool("qk_latent_layernorm", true) != layer.Has("kv_a_layernorm.weight"))
+            throw layer.Config.Wrong("qk_latent_layernorm", $"{layer.Config.Bool("qk_latent_layernorm", true)}", "what the tensors say");
     }
 
     static Projection Query(AttentionContext layer, int outputs, int content)

@@ -62,6 +62,7 @@ static class ClassDefaults
         [("deepseek_v2", "n_shared_experts")] = "2",
         [("deepseek_v2", "norm_topk_prob")] = "false",
         [("deepseek_v2", "topk_method")] = "\"greedy\"",
+        [("deepseek_v3", "first_k_dense_replace")] = "3",
         [("deepseek_v3", "n_shared_experts")] = "1",
         [("deepseek_v3", "norm_topk_prob")] = "true",
         [("glm4_moe_lite", "n_group")] = "1",

@@ -12,7 +12,7 @@ static class OldKeys
         ["num_hidden_layers"] = ["num_hidden_layers", "n_layer", "num_layers"],
         ["num_attention_heads"] = ["num_attention_heads", "n_head", "att_heads"],
         ["num_key_value_heads"] = ["num_key_value_heads", "num_attention_groups", "att_groups"],
-        ["max_position_embeddings"] = ["max_position_embeddings", "max_position_embedding", "n_positions", "model_max_length"],
+        ["max_position_embeddings"] = ["max_position_embeddings", "max_position_embedding", "n_positions", "model_max_length", "block_size", "seq_len"],
         ["intermediate_size"] = ["intermediate_size", "n_inner", "ffn_hidden_size", "ff_dim"],
         ["hidden_act"] = ["hidden_act", "hidden_activation", "activation_function", "ff_activation"],
         ["layer_norm_eps"] = ["layer_norm_eps", "layer_norm_epsilon"],

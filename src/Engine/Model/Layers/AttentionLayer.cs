@@ -87,7 +87,7 @@ public sealed class AttentionLayer
 
     Tensor Main(Tensor query)
     {
-        if (_keyMap is null) return query;
+        if (_keyMap is null) return query.Slice(0, _shape.MainWidth);
         var main = Heads(query.Rows, _keyMap.Outputs);
         _context.Device.MultiplyHeads(_keyMap, query.Slice(0, _keyMap.Inputs), main);
         return main;

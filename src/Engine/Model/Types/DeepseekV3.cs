@@ -17,6 +17,10 @@ public sealed class DeepseekV3 : IModelType
     {
         var dense = DenseLayers(source);
         source.IgnorePredictionLayers();
+        // Without experts, nothing is chosen.
+        if (Enumerable.Range(0, source.Layers).All(dense))
+            source.Config.Ignore("n_routed_experts", "num_experts_per_tok", "n_group", "topk_group", "topk_method", "scoring_func",
+                "norm_topk_prob", "routed_scaling_factor", "moe_intermediate_size", "n_shared_experts");
         return source.Decoder(layer =>
         [
             source.Attention(layer, source.Latent),
@@ -29,7 +33,7 @@ public sealed class DeepseekV3 : IModelType
         var config = source.Config;
         if (config.ModelType == "deepseek_v3")
         {
-            var dense = config.Int("first_k_dense_replace", 0);
+            var dense = config.Int("first_k_dense_replace");
             return layer => layer < dense;
         }
         // Without the list the published implementation makes layer 0 dense, whatever first_k_dense_replace says.

@@ -16,6 +16,8 @@ public sealed class Gpt2 : IModelType
     /// <inheritdoc/>
     public ModelPlan Plan(ModelSource source)
     {
+        // Another decoder was published under this name, with gated feed-forward networks.
+        if (source.Tensors.Has("transformer.h.0.mlp.c_fc1.weight")) return GatedGpt.Plan(source);
         var (config, transposed) = (source.Config, source.Config.ModelType == "gpt2");
         source = source with
         {
