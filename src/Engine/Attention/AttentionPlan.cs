@@ -24,6 +24,15 @@ public sealed record RowPolicy(int Window = 0, int Chunk = 0)
     /// <summary>Every token up to itself.</summary>
     public static RowPolicy All { get; } = new();
 
+    /// <summary>The rule in words.</summary>
+    public string Description => this switch
+    {
+        { Window: > 0, Chunk: > 0 } => $"window {Window} in chunks of {Chunk}",
+        { Window: > 0 } => $"window {Window}",
+        { Chunk: > 0 } => $"chunks of {Chunk}",
+        _ => "all rows",
+    };
+
     /// <summary>The first position that a token at <paramref name="position"/> sees.</summary>
     public int FirstVisible(int position) => new ScoreRule(1, Window: Window, Chunk: Chunk).FirstVisible(position);
 }

@@ -101,21 +101,13 @@ public sealed class CacheLayout
         var text = new StringBuilder().Append($"{BytesPerToken:N0} bytes a token in {Type}, {Bytes(pages):N0} bytes in all");
         foreach (var (group, count) in Groups.Zip(pages))
         {
-            text.Append($"; {Name(group.Rows)}: {group.Layers.Length} layers x {group.TokenBytes / group.Layers.Length:N0} bytes a token");
+            text.Append($"; {group.Rows.Description}: {group.Layers.Length} layers x {group.TokenBytes / group.Layers.Length:N0} bytes a token");
             text.Append($", {count:N0} pages x {PageTokens} tokens = {(long)count * PageTokens:N0} tokens");
             text.Append($", {group.PageBytes:N0} bytes a page");
         }
 
         return text.ToString();
     }
-
-    static string Name(RowPolicy rows) => rows switch
-    {
-        { Window: > 0, Chunk: > 0 } => $"window {rows.Window} in chunks of {rows.Chunk}",
-        { Window: > 0 } => $"window {rows.Window}",
-        { Chunk: > 0 } => $"chunks of {rows.Chunk}",
-        _ => "all rows",
-    };
 
     long TokenBytes(int layer) => (long)_layers[layer].ElementsPerToken * ValueBytes;
     long PageBytes(int layer) => _layers[layer].Streams.Sum(PageBytes);

@@ -72,7 +72,8 @@ public abstract record BlockPlan
 
 /// <summary>A block of attention.</summary>
 /// <param name="Plan">What it caches and how it reads.</param>
-public sealed record AttentionBlock(AttentionPlan Plan) : BlockPlan;
+/// <param name="Family">What papers and people call the scheme.</param>
+public sealed record AttentionBlock(AttentionPlan Plan, string Family) : BlockPlan;
 
 /// <summary>A block of feed-forward products.</summary>
 /// <param name="Plan">Dense or routed.</param>

@@ -109,7 +109,8 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
             Rows = Rows(layer),
         };
         context = adapt?.Invoke(context) ?? context;
-        return new(AttentionFamilies.Of(context).Plan(context)) { Before = Norm($"{Prefix(layer)}input_layernorm"), Scale = ResidualScale };
+        var family = AttentionFamilies.Of(context);
+        return new(family.Plan(context), family.Name) { Before = Norm($"{Prefix(layer)}input_layernorm"), Scale = ResidualScale };
     }
 
     /// <summary>Block of a gated feed-forward network of a layer.</summary>

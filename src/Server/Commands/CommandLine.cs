@@ -33,6 +33,7 @@ static class CommandLine
         root.SetAction((parsed, cancellation) => ServeCommand.RunAsync(SettingOptions.Values(parsed), cancellation));
         root.Add(ServeCommand.Create());
         root.Add(HealthCommand.Create());
+        root.Add(InspectCommand.Create());
         root.Add(EvalCommand.Create());
         root.Add(BenchCommand.Create());
         return root;

@@ -88,7 +88,8 @@ static partial class ModelLoading
         };
     }
 
-    static ChatTemplate? TemplateOf(Checkpoint checkpoint, string? path)
+    /// <summary>The template of a file, or the checkpoint's own; null if it has none.</summary>
+    public static ChatTemplate? TemplateOf(Checkpoint checkpoint, string? path)
     {
         try
         {
@@ -106,7 +107,8 @@ static partial class ModelLoading
         }
     }
 
-    static ImmutableArray<int> StopIds(TextSources text, Tokenizer? tokenizer)
+    /// <summary>The tokens that end an answer, of all sources that name some.</summary>
+    public static ImmutableArray<int> StopIds(TextSources text, Tokenizer? tokenizer)
     {
         int?[] named = tokenizer is null ? [] :
             [tokenizer.EndOfText, tokenizer.EndOfTurn, tokenizer.EndOfMessage, .. text.StopTokens.Select(tokenizer.IdOf)];

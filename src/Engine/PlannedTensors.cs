@@ -1,0 +1,68 @@
+using System.Collections.Immutable;
+using Serving.Attention;
+using Serving.Model;
+
+namespace Serving;
+
+/// <summary>The tensors that a plan names, taken from a checkpoint's book without reading them.</summary>
+static class PlannedTensors
+{
+    /// <summary>Takes every tensor of the plan; one that is missing or of a type that is not served is a <see cref="CheckpointException"/>.</summary>
+    public static void Take(ModelPlan plan, TensorLedger ledger)
+    {
+        foreach (var name in Names(plan, ledger).OfType<string>().Distinct())
+            ledger.Take(name);
+    }
+
+    static IEnumerable<string?> Names(ModelPlan plan, TensorLedger ledger) =>
+    [
+        plan.Embedding, plan.Positions, plan.Head, .. Of(plan.FinalNorm, ledger),
+        .. plan.Layers.SelectMany(layer => layer.Blocks).SelectMany(block => Of(block, ledger)),
+    ];
+
+    static IEnumerable<string?> Of(BlockPlan block, TensorLedger ledger) =>
+    [
+        .. Of(block.Before, ledger), .. Of(block.After, ledger),
+        .. block switch
+        {
+            AttentionBlock { Plan: var attention } => Of(attention, ledger),
+            FeedForwardBlock { Plan: DenseFeedForward dense } => Of(dense, 0),
+            FeedForwardBlock { Plan: RoutedFeedForward routed } => Of(routed),
+            _ => throw new InvalidOperationException($"Block {block.GetType().Name} names no tensors."),
+        },
+    ];
+
+    static IEnumerable<string?> Of(AttentionPlan plan, TensorLedger ledger) =>
+    [
+        plan.Branch.KeyMap?.Weight, plan.Branch.ValueMap?.Weight, plan.Branch.Sinks,
+        .. Chains(plan).OfType<Projection>().SelectMany(chain => chain.Steps).SelectMany(step => Of(step, ledger)),
+    ];
+
+    static IEnumerable<Projection?> Chains(AttentionPlan plan) =>
+        [.. plan.Streams.Select(stream => stream.From), plan.Branch.Query, plan.Branch.HeadGate, plan.Branch.Output];
+
+    static IEnumerable<string?> Of(Step? step, TensorLedger ledger) => step switch
+    {
+        Step.Linear linear => [linear.Weight, linear.Bias],
+        Step.Normalize norm => [.. Numbered(norm.Weight, ledger), .. Numbered(norm.Bias, ledger)],
+        _ => [],
+    };
+
+    static IEnumerable<string?> Of(RoutedFeedForward plan) =>
+    [
+        plan.Router.Weight, plan.Router.Bias, plan.ChoiceBias, plan.SharedGate?.Weight, plan.SharedGate?.Bias,
+        .. Of(plan.Expert, plan.Experts), .. Of(plan.Shared, 0),
+    ];
+
+    static IEnumerable<string?> Of(DenseFeedForward? plan, int experts) => new[] { plan?.Gate, plan?.Up, plan?.Down }.OfType<Step.Linear>()
+        .SelectMany(linear => new[] { linear.Weight, linear.Bias }).OfType<string>()
+        .SelectMany(name => IsNumbered(name) ? Enumerable.Range(0, experts).Select(expert => string.Format(name, expert)) : [name]);
+
+    static IEnumerable<string?> Numbered(string? name, TensorLedger ledger)
+    {
+        if (name is null || !IsNumbered(name)) return [name];
+        return Enumerable.Range(0, int.MaxValue).Select(i => string.Format(name, i)).TakeWhile(ledger.Has);
+    }
+
+    static bool IsNumbered(string name) => name.Contains("{0}", StringComparison.Ordinal);
+}
