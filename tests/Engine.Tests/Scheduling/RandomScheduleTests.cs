@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Serving.Attention;
 using Serving.Diagnostics;
 using Serving.Sampling;
@@ -36,22 +35,9 @@ public sealed class RandomScheduleTests
     static EngineFigures Play(Random random)
     {
         var layout = Layouts.Of(random.Next(1, 6), RandomGroups(random));
-        var sequences = random.Next(1, 7);
-        var budget = random.Next(sequences, 20);
-        ImmutableArray<int> pages = [.. layout.Groups.Select(group => random.Next(group.MostPages(24, budget), 3 * group.MostPages(24, budget)))];
-        using var lab = new EngineLab(layout, pages, new()
-        {
-            MaxSequences = sequences, TokensPerStep = budget, MaxModelLength = 40, EnablePrefixCaching = random.Next(4) > 0,
-        });
-        var arrivals = Enumerable.Range(0, random.Next(1, 9)).Select(_ => RandomRequest(random)).ToLookup(_ => random.Next(20));
-        for (var step = 0; lab.Step() || step < 20; step++)
-        {
-            foreach (var request in arrivals[step]) Submit(lab, request);
-            if (lab.Generations.Count > 0 && random.Next(12) == 0) Disturb(lab.Generations[random.Next(lab.Generations.Count)], random);
-            Assert.True(step < 3000, "no end in sight");
-        }
-
-        lab.CheckNothingIsLeft();
+        var options = RandomSchedule.Options(random);
+        using var lab = new EngineLab(layout, RandomSchedule.Pages(layout, options, random), options);
+        RandomSchedule.Play(lab, random);
         foreach (var generation in lab.Generations) Judge(lab, generation);
         return lab.Figures;
     }
@@ -64,45 +50,6 @@ public sealed class RandomScheduleTests
         3 => [new(Window: random.Next(1, 6)), new(Window: random.Next(6, 16), Chunk: random.Next(2, 9))],
         _ => [RowPolicy.All],
     };
-
-    static GenerationRequest RandomRequest(Random random)
-    {
-        // Few distinct prompts over few distinct tokens: most requests share some prefix with others.
-        var tokens = new Random(random.Next(3));
-        var pooling = random.Next(12) == 0 ? (Pooling)random.Next(1, 3) : Pooling.None;
-        return new()
-        {
-            Prompt = [.. Enumerable.Range(0, random.Next(1, 22)).Select(_ => tokens.Next(4))],
-            Choices = pooling == Pooling.None && random.Next(3) == 0 ? random.Next(2, 5) : 1,
-            MaxTokens = random.Next(5) == 0 ? null : random.Next(0, 16),
-            Priority = random.Next(3),
-            Pooling = pooling,
-            PromptLogprobs = random.Next(8) == 0 ? random.Next(3) : null,
-            CacheSalt = random.Next(5) == 0 ? "other" : "",
-            Sampling = new()
-            {
-                Temperature = random.Next(2), Seed = random.Next(3), FrequencyPenalty = random.Next(2),
-                StopTokenIds = random.Next(2) == 0 ? [7, 8] : [],
-            },
-        };
-    }
-
-    static void Submit(EngineLab lab, GenerationRequest request)
-    {
-        try
-        {
-            lab.Submit(request);
-        }
-        catch (RequestRefusedException refusal) when (refusal.Reason == RefusalReason.TooLong || request.Choices > lab.Loop.Door.Limits.MaxSequences)
-        {
-        }
-    }
-
-    static void Disturb(Generation generation, Random random)
-    {
-        if (random.Next(3) == 0) generation.Cancel();
-        else if (random.Next(2) == 0) generation.Stop(random.Next(generation.Request.Choices));
-    }
 
     static void Judge(EngineLab lab, Generation generation)
     {

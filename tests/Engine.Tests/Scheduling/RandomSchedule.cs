@@ -1,0 +1,84 @@
+using System.Collections.Immutable;
+using Serving.Cache;
+using Serving.Sampling;
+using Serving.Scheduling;
+
+namespace Serving.Tests;
+
+/// <summary>A schedule drawn by chance: who comes when, who leaves, and how little room there is for them.</summary>
+static class RandomSchedule
+{
+    /// <summary>Most tokens of a step.</summary>
+    public const int MostRows = 20;
+
+    /// <summary>Longest sequence.</summary>
+    public const int MostTokens = 40;
+
+    /// <summary>An engine of few seats and small steps.</summary>
+    public static EngineOptions Options(Random random)
+    {
+        var sequences = random.Next(1, 7);
+        return new()
+        {
+            MaxSequences = sequences, TokensPerStep = random.Next(sequences, MostRows), MaxModelLength = MostTokens,
+            EnablePrefixCaching = random.Next(4) > 0,
+        };
+    }
+
+    /// <summary>Pages for one to three sequences in each group.</summary>
+    public static ImmutableArray<int> Pages(CacheLayout layout, EngineOptions options, Random random) =>
+        [.. layout.Groups.Select(group => group.MostPages(24, options.TokensPerStep)).Select(pages => random.Next(pages, 3 * pages))];
+
+    /// <summary>Lets requests come and go until all are over.</summary>
+    public static void Play(SteppedEngine engine, Random random)
+    {
+        var arrivals = Enumerable.Range(0, random.Next(1, 9)).Select(_ => Request(random)).ToLookup(_ => random.Next(20));
+        for (var step = 0; engine.Step() || step < 20; step++)
+        {
+            foreach (var request in arrivals[step]) Submit(engine, request);
+            if (engine.Generations.Count > 0 && random.Next(12) == 0) Disturb(engine.Generations[random.Next(engine.Generations.Count)], random);
+            Assert.True(step < 3000, "no end in sight");
+        }
+
+        engine.CheckNothingIsLeft();
+    }
+
+    static GenerationRequest Request(Random random)
+    {
+        // Few distinct prompts over few distinct tokens: most requests share some prefix with others.
+        var tokens = new Random(random.Next(3));
+        var pooling = random.Next(12) == 0 ? (Pooling)random.Next(1, 3) : Pooling.None;
+        return new()
+        {
+            Prompt = [.. Enumerable.Range(0, random.Next(1, 22)).Select(_ => tokens.Next(4))],
+            Choices = pooling == Pooling.None && random.Next(3) == 0 ? random.Next(2, 5) : 1,
+            MaxTokens = random.Next(5) == 0 ? null : random.Next(0, 16),
+            Priority = random.Next(3),
+            Pooling = pooling,
+            PromptLogprobs = random.Next(8) == 0 ? random.Next(3) : null,
+            CacheSalt = random.Next(5) == 0 ? "other" : "",
+            Sampling = new()
+            {
+                Temperature = random.Next(2), Seed = random.Next(3), FrequencyPenalty = random.Next(2),
+                StopTokenIds = random.Next(2) == 0 ? [7, 8] : [], Logprobs = 0,
+            },
+        };
+    }
+
+    static void Submit(SteppedEngine engine, GenerationRequest request)
+    {
+        try
+        {
+            engine.Submit(request);
+        }
+        catch (RequestRefusedException refusal) when (refusal.Reason == RefusalReason.TooLong || request.Choices > engine.Loop.Door.Limits.MaxSequences)
+        {
+        }
+    }
+
+    static void Disturb(Generation generation, Random random)
+    {
+        if (random.Next(3) == 0) generation.Cancel();
+        else if (random.Next(2) == 0) generation.Stop(random.Next(generation.Request.Choices));
+    }
+}

@@ -1,0 +1,61 @@
+using System.Collections.Immutable;
+using Serving.Cache;
+using Serving.Diagnostics;
+using Serving.Model;
+using Serving.Scheduling;
+
+namespace Serving.Tests;
+
+/// <summary>An engine without a thread: a test makes its steps, and every book is recounted after each.</summary>
+class SteppedEngine : IDisposable
+{
+    readonly List<Generation> _generations = [];
+
+    public SteppedEngine(IDecoder decoder, CacheLayout layout, ImmutableArray<int> pages, EngineOptions options, TimeProvider? clock = null)
+    {
+        Layout = layout;
+        Loop = new(decoder, layout, pages, options with { PageTokens = layout.PageTokens }, new() { Clock = clock ?? new StillClock() });
+    }
+
+    public CacheLayout Layout { get; }
+    public EngineLoop Loop { get; }
+    public EngineFigures Figures => Loop.Figures;
+    public IReadOnlyList<Generation> Generations => _generations;
+
+    public Generation Submit(GenerationRequest request)
+    {
+        var generation = Loop.Submit(request);
+        _generations.Add(generation);
+        return generation;
+    }
+
+    /// <summary>One step with its books; false when there was nothing to do.</summary>
+    public bool Step()
+    {
+        var worked = Loop.Step();
+        Check();
+        return worked;
+    }
+
+    /// <summary>Steps until nothing is left to do; returns their number.</summary>
+    public int Finish(int most = 10_000)
+    {
+        for (var steps = 0; steps < most; steps++)
+            if (!Step()) return steps;
+        throw new InvalidOperationException($"Not done after {most} steps: {Figures}");
+    }
+
+    public void Check() =>
+        Loop.Pages.Check([.. _generations.SelectMany(generation => generation.Sequences).Select(sequence => sequence.Tables)]);
+
+    /// <summary>Fails unless every sequence is over and no page is held.</summary>
+    public void CheckNothingIsLeft()
+    {
+        Check();
+        var open = _generations.SelectMany(generation => generation.Sequences).Where(sequence => sequence.State != SequenceState.Finished);
+        Assert.Empty(open.Select(sequence => $"{sequence.State}, {sequence.Computed} of {sequence.Known.Length} tokens computed"));
+        Assert.Equal((0, 0, 0), (Figures.PagesHeld, Figures.Running, Figures.Waiting));
+    }
+
+    public void Dispose() => Loop.Dispose();
+}
