@@ -6,7 +6,10 @@ static class Fixtures
     static readonly string Root = FindRoot();
 
     /// <summary>Rounds of a random test: as given, or ten times as many where SERVING_TEST_ALL is true.</summary>
-    public static int Rounds(int plain) => Environment.GetEnvironmentVariable("SERVING_TEST_ALL") == "true" ? 10 * plain : plain;
+    public static int Rounds(int plain) => All ? 10 * plain : plain;
+
+    /// <summary>Whether tests that take minutes are wanted too.</summary>
+    public static bool All { get; } = Environment.GetEnvironmentVariable("SERVING_TEST_ALL") == "true";
 
     /// <summary>A file under <c>tests/fixtures</c>.</summary>
     public static string Path(string relative) => System.IO.Path.Combine(Root, "tests", "fixtures", relative);

@@ -7,7 +7,7 @@ namespace Serving.Tests;
 /// <summary>Small, crowded engines on tiny checkpoints: whatever the schedule, everybody says, to the last bit, what they say alone.</summary>
 public sealed class RealScheduleTests
 {
-    const int Schedules = 60;
+    static readonly int Schedules = Fixtures.Rounds(60);
 
     [Theory]
     [InlineData("hf/llama_gqa_llama3", 0), InlineData("hf/mistral_window", 0), InlineData("hf/deepseek_v2_lite", 0), InlineData("schemes/mfa_step3", 0)]
