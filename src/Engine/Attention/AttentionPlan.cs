@@ -50,6 +50,16 @@ public sealed record HeadMap(string Weight, int Stride, int Offset, int Rows, in
 {
     /// <summary>The stored tensor is the stack that is used: [Heads x Inputs x Rows] as a key map, [Heads x Rows x Inputs] as a value map.</summary>
     public bool Ready { get; init; }
+
+    /// <summary>One matrix [Rows x Inputs] for every head, where the slices are not rows of one stored matrix; empty where they are.</summary>
+    public ImmutableArray<MadeMatrix> Made { get; init; } = [];
+
+    /// <summary>A map of made matrices, one a head.</summary>
+    public static HeadMap Of(IEnumerable<MadeMatrix> heads)
+    {
+        ImmutableArray<MadeMatrix> made = [.. heads];
+        return new("", 0, 0, made[0].Rows, made[0].Columns) { Made = made };
+    }
 }
 
 /// <summary>
@@ -88,7 +98,7 @@ public sealed record Branch(int Heads, Projection Query, string Main)
     /// <summary>Tensor of one more score a head, which takes weight and gives no value; null for none.</summary>
     public string? Sinks { get; init; }
 
-    /// <summary>From the layer's input to one number a head, whose sigmoid multiplies the head's output; null for none.</summary>
+    /// <summary>From the layer's input to one number a head, or one for each of its values, whose sigmoid multiplies the head's output; null for none.</summary>
     public Projection? HeadGate { get; init; }
 
     /// <summary>From the heads' outputs, side by side, to the hidden width.</summary>

@@ -20,7 +20,7 @@ public sealed record Projection(ImmutableArray<Step> Steps)
 /// <summary>One step of a <see cref="Projection"/>. Names are those of the checkpoint.</summary>
 public abstract record Step
 {
-    /// <summary>y = W x + b.</summary>
+    /// <summary>y = W x + b; of a row that is a multiple of <paramref name="Inputs"/> wide, for each vector of that width.</summary>
     /// <param name="Weight">Stored matrix [outputs x inputs]; of an expert, "{0}" in it stands for the number, and without that the matrices are stacked.</param>
     /// <param name="Outputs">Rows that are used.</param>
     /// <param name="Inputs">Width of x.</param>
@@ -40,6 +40,15 @@ public abstract record Step
 
         /// <summary>Stored vector [rows of the matrix] that is added; null for none.</summary>
         public string? Bias { get; init; }
+
+        /// <summary>The matrix, where it is made of stored ones; null where it is stored.</summary>
+        public MadeMatrix? Made { get; init; }
+
+        /// <summary>The vector that is added, as one row, where it is made of stored ones.</summary>
+        public MadeMatrix? MadeBias { get; init; }
+
+        /// <summary>A matrix that is made of stored ones.</summary>
+        public static Linear From(MadeMatrix made, MadeMatrix? bias = null) => new("", made.Rows, made.Columns) { Made = made, MadeBias = bias };
 
         /// <summary>Rows of the whole stored matrix.</summary>
         public int StoredRows => Of == 0 ? Outputs : Of;
@@ -75,6 +84,24 @@ public abstract record Step
     /// <summary>Multiplies by a factor that depends on the token's position.</summary>
     /// <param name="Factor">The factor.</param>
     public sealed record MultiplyByPosition(PositionScale Factor) : Step;
+
+    /// <summary>y = W[h] x for vector h of the row.</summary>
+    /// <param name="Heads">A matrix for every vector.</param>
+    public sealed record LinearByHead(ImmutableArray<MadeMatrix> Heads) : Step;
+
+    /// <summary>y = f(G x) * (U x), for each vector of the row as wide as the matrices take.</summary>
+    /// <param name="Gate">The matrix G.</param>
+    /// <param name="Up">The matrix U.</param>
+    /// <param name="Rule">The function f.</param>
+    public sealed record Gated(Linear Gate, Linear Up, GateRule Rule) : Step;
+
+    /// <summary>The row several times, side by side.</summary>
+    /// <param name="Times">How often.</param>
+    public sealed record Repeat(int Times) : Step;
+
+    /// <summary>The sum of equal parts of the row.</summary>
+    /// <param name="Parts">How many.</param>
+    public sealed record SumOfParts(int Parts) : Step;
 
     /// <summary>Multiplies by a number.</summary>
     /// <param name="Factor">The number.</param>

@@ -50,7 +50,7 @@ public sealed record AttentionContext(ModelConfig Config, TensorLedger Tensors, 
     public AttentionProducts? Products { get; init; }
 
     /// <summary>Values in a hidden row.</summary>
-    public int HiddenSize => Config.Int("hidden_size");
+    public int HiddenSize { get => field > 0 ? field : Config.Int("hidden_size"); init; }
 
     /// <summary>Query heads; the configuration's unless the layer has its own number.</summary>
     public int Heads { get => field > 0 ? field : Config.Int("num_attention_heads"); init; }
@@ -82,6 +82,9 @@ public sealed record AttentionContext(ModelConfig Config, TensorLedger Tensors, 
     {
         Bias = Has($"{name}.bias") ? $"{Prefix}{name}.bias" : null,
     };
+
+    /// <summary>A stored tensor NAME of the given sizes, to make matrices of.</summary>
+    public MadeMatrix Stored(string name, params ReadOnlySpan<int> shape) => new MadeMatrix.Stored(Prefix + name, [.. shape]);
 
     /// <summary>The root-mean-square norm NAME.weight over vectors of a width; null if the checkpoint does not have it.</summary>
     public Step.Normalize? Norm(string name, int width, float? epsilon = null) => Has($"{name}.weight")

@@ -23,6 +23,7 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
         if (_matrices.TryGetValue(key, out var known)) return known;
         return _matrices[key] = linear switch
         {
+            { Made: { } made } => Made([made]),
             { Transposed: false, Of: 0 } => Load(ledger.Take(linear.Weight, linear.Outputs, linear.Inputs)),
             { Transposed: false, Parts: 1 } => Load(ledger.TakeRows(linear.Weight, linear.First, linear.Outputs, linear.Of, linear.Inputs)),
             _ => Assemble(linear, [Shared(linear.Weight, StoredShape(linear))]),
@@ -32,18 +33,38 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
     /// <summary>The bias of a linear step [1 x outputs]; empty when it has none.</summary>
     public Tensor Bias(Step.Linear linear)
     {
+        if (linear.MadeBias is { } made) return Put(Values(made), 1);
         if (linear.Bias is null) return default;
         if (linear.Parts == 1) return Vector(linear.Bias).Slice(linear.First, linear.Outputs);
         var values = Widen(Shared(linear.Bias, [linear.StoredRows]));
         return Put([.. linear.UsedRows().Select(row => values[row])], 1);
     }
 
-    /// <summary>A stored vector as float32 [1 x n]; the vectors 0, 1 and on side by side when the name holds "{0}".</summary>
+    /// <summary>Made matrices of one size as a stack.</summary>
+    public Matrix Made(IReadOnlyList<MadeMatrix> matrices)
+    {
+        var (first, maker, stored) = (matrices[0], Maker(), matrices.SelectMany(Sources).ToList());
+        var exact = stored.Count > 0 && matrices.All(matrix => matrix.IsExact);
+        var type = exact && stored.All(source => Shared(source.Name, [.. source.Shape]).Type == StoredType.BF16) ? StoredType.BF16 : StoredType.F32;
+        var builder = new MatrixBuilder(
+            TypeOf(type, transposed: true), matrices.Count == 1 ? [first.Rows, first.Columns] : [matrices.Count, first.Rows, first.Columns]);
+        foreach (var matrix in matrices) builder.Add([.. maker.Make(matrix).Select(value => (float)value)]);
+        return Load(builder, stored.Count == 0 ? "made" : stored[0].Name);
+    }
+
+    float[] Values(MadeMatrix matrix) => [.. Maker().Make(matrix).Select(value => (float)value)];
+
+    MatrixMaker Maker() => new(stored => [.. Widen(Shared(stored.Name, [.. stored.Shape])).Select(value => (double)value)]);
+
+    static IEnumerable<MadeMatrix.Stored> Sources(MadeMatrix matrix) =>
+        matrix is MadeMatrix.Stored stored ? [stored] : matrix.Parts.SelectMany(Sources);
+
+    /// <summary>A stored vector as float32 [1 x n]; the vectors 0 or 1 and on side by side when the name holds "{0}".</summary>
     public Tensor Vector(string name)
     {
         if (_vectors.TryGetValue(name, out var known)) return known;
         var names = name.Contains("{0}", StringComparison.Ordinal)
-            ? Enumerable.Range(0, int.MaxValue).Select(i => string.Format(name, i)).TakeWhile(ledger.Has)
+            ? Enumerable.Range(ledger.Has(string.Format(name, 0)) ? 0 : 1, int.MaxValue - 1).Select(i => string.Format(name, i)).TakeWhile(ledger.Has)
             : [name];
         return _vectors[name] = Put([.. names.SelectMany(part => Widen(ledger.Take(part)))], 1);
     }
@@ -74,6 +95,7 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
     /// </summary>
     public Matrix KeyMap(HeadMap map, int heads)
     {
+        if (!map.Made.IsEmpty) return Made([.. map.Made.Select(matrix => matrix.Transpose())]);
         if (map.Ready) return Load(Shared(map.Weight, [heads, map.Inputs, map.Rows]));
         var slices = Slices(map, heads);
         var builder = new MatrixBuilder(TypeOf(slices[0].Type, transposed: true), heads, map.Inputs, map.Rows);
@@ -83,13 +105,14 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
     }
 
     /// <summary>The slices of a head map as they are: [heads x Rows x inputs].</summary>
-    public Matrix ValueMap(HeadMap map, int heads) => map.Ready
+    public Matrix ValueMap(HeadMap map, int heads) => !map.Made.IsEmpty ? Made(map.Made) : map.Ready
         ? Load(ledger.Take(map.Weight, heads, map.Rows, map.Inputs))
         : Assemble(new(map.Weight, map.Rows, map.Inputs), Slices(map, heads));
 
     /// <summary>A key map untransposed, which rebuilds keys: [heads x Rows x inputs]. Where it is stored transposed, it is turned back.</summary>
     public Matrix Keys(HeadMap map, int heads)
     {
+        if (!map.Made.IsEmpty) return Made(map.Made);
         if (!map.Ready) return Assemble(new(map.Weight, map.Rows, map.Inputs), Slices(map, heads));
         var stack = Shared(map.Weight, [heads, map.Inputs, map.Rows]);
         return Assemble(new(map.Weight, map.Rows, map.Inputs) { Transposed = true }, [.. Enumerable.Range(0, heads).Select(stack.At)]);

@@ -7,13 +7,28 @@ namespace Serving.Tests;
 public sealed class CachedElementsTests
 {
     [Theory]
+    [InlineData("care", 37, 27, 25)]
     [InlineData("care_joint", 32, 32, 32)]
+    [InlineData("gla", 42, 42, 42)]
     [InlineData("gta", 42, 42, 42)]
+    [InlineData("kha_linear", 60, 60, 60)]
+    [InlineData("kha_mla", 32, 32, 32)]
+    [InlineData("kha_mlp", 60, 60, 60)]
+    [InlineData("kv_head_svd", 40, 40, 40)]
+    [InlineData("lrkv_rope_shared", 74, 74, 74)]
+    [InlineData("mfa_kr_rotated", 14, 14, 14)]
     [InlineData("mfa_step3", 32, 32, 32)]
     [InlineData("mla", 32, 32, 32)]
+    [InlineData("mlra_2", 38, 38, 38)]
+    [InlineData("mlra_4", 38, 38, 38)]
+    [InlineData("mlra_4_gated", 38, 38, 38)]
+    [InlineData("mlra_gla_2", 38, 38, 38)]
+    [InlineData("mlra_gla_4", 38, 38, 38)]
     [InlineData("mlra_gta", 30, 30, 30)]
     [InlineData("mlra_mfa", 28, 28, 28)]
     [InlineData("mlra_mla", 38, 38, 38)]
+    [InlineData("qcqa", 60, 120, 40)]
+    [InlineData("tucker", 28, 28, 28)]
     public void A_token_leaves_as_many_elements_as_the_scheme_says(string fixture, params int[] elements)
     {
         using var checkpoint = Checkpoint.OpenFolder(Fixtures.Path($"schemes/{fixture}"));

@@ -26,7 +26,11 @@ public interface IAttentionFamily
 public static class AttentionFamilies
 {
     /// <summary>Every family; a new one is added here.</summary>
-    public static ImmutableArray<IAttentionFamily> All { get; } = [new Gta(), new Mha(), new Mfa(), new Mla()];
+    public static ImmutableArray<IAttentionFamily> All { get; } = 
+    [
+        new Care(), new Gla(), new Gta(), new Kha(), new KvHeadSvd(), new Lrkv(), new Mfa(), new MfaKr(), new Mha(), new Mla(), new Mlra(),
+        new Qcqa(), new Tucker(),
+    ];
 
     /// <summary>Values of model_type that name a family.</summary>
     public static ImmutableArray<string> ModelTypes { get; } = [.. All.SelectMany(family => family.ModelTypes)];

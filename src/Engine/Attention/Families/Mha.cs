@@ -13,7 +13,11 @@ public sealed class Mha : IAttentionFamily
 
     /// <inheritdoc/>
     public bool Describes(AttentionContext layer) => layer.Products is not null
-        || (layer.Has("q_proj.weight") && layer.Has("k_proj.weight") && layer.Has("v_proj.weight") && !layer.Has("wq.weight"));
+        || (layer.Has("q_proj.weight") && layer.Has("k_proj.weight") && layer.Has("v_proj.weight") && !IsOther(layer));
+
+    /// <summary>Families that have these three matrices and more.</summary>
+    static bool IsOther(AttentionContext layer) => layer.Has("wq.weight") || layer.Has("k_merge") || layer.Has("q_core")
+        || layer.Config.Has("kv_head_map") || layer.Config.Has("att_num_query_groups") || Kha.Mixes(layer);
 
     /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)

@@ -21,7 +21,7 @@ public sealed class Mla : IAttentionFamily
 
     /// <inheritdoc/>
     public bool Describes(AttentionContext layer) =>
-        layer.Has("kv_a_proj_with_mqa.weight") && (layer.Has("kv_b_proj.weight") || layer.Has("k_b_proj.weight"));
+        layer.Has("kv_a_proj_with_mqa.weight") && (layer.Has("kv_b_proj.weight") || layer.Has("k_b_proj.weight")) && !Kha.Mixes(layer);
 
     /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)

@@ -81,6 +81,11 @@ public sealed class AttentionLayer
 
     void Close(Tensor gate, Tensor attended)
     {
+        if (gate.Columns == attended.Columns)
+        {
+            _context.Device.Activate(Activation.Sigmoid, gate, attended.Split(1), attended.Split(1));
+            return;
+        }
         _context.Device.Activate(Activation.Sigmoid, gate, default, gate);
         _context.Device.Scale(attended, 1, gate);
     }

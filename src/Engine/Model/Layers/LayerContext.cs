@@ -9,6 +9,15 @@ namespace Serving.Model.Layers;
 /// <param name="Positions">Angles and factors of the step's rows.</param>
 public sealed record LayerContext(IDevice Device, Weights Weights, Scratch Scratch, PositionTables Positions)
 {
+    int[] _numbers = [];
+
+    /// <summary>The numbers 0, 1 and on.</summary>
+    public ReadOnlySpan<int> Numbers(int count)
+    {
+        if (_numbers.Length < count) _numbers = [.. Enumerable.Range(0, 2 * count)];
+        return _numbers.AsSpan(0, count);
+    }
+
     /// <summary>The step's runs by their execution.</summary>
     public StepSegments Segments { get; } = new();
 

@@ -34,6 +34,10 @@ public sealed class ProjectionLayer
         Step.Linear linear => Bind(linear, context),
         Step.Normalize norm => BindInPlace(norm, context),
         Step.Rotate rotate => Bind(rotate, context),
+        Step.LinearByHead byHead => Bind(byHead, context),
+        Step.Gated gated => Bind(gated, context),
+        Step.Repeat repeat => rows => Repeated(rows, repeat.Times, context),
+        Step.SumOfParts sum => rows => Summed(rows, sum.Parts, context),
         Step.MultiplyByPosition multiply => Bind(multiply, context),
         Step.Multiply multiply => rows =>
         {
@@ -49,10 +53,54 @@ public sealed class ProjectionLayer
         var bias = context.Weights.Bias(linear);
         return rows =>
         {
-            var result = context.Scratch.Take(rows.Rows, linear.Outputs);
-            context.Device.Multiply(matrix, rows, bias, result);
+            var vectors = rows.Columns / linear.Inputs;
+            var result = context.Scratch.Take(rows.Rows, vectors * linear.Outputs);
+            context.Device.Multiply(matrix, Vectors(rows, linear.Inputs), bias, Vectors(result, linear.Outputs));
             return result;
         };
+    }
+
+    /// <summary>The vectors of packed rows as rows of their own.</summary>
+    static Tensor Vectors(Tensor rows, int width) =>
+        rows.Columns == width ? rows : Tensor.Matrix(rows.Address, rows.Rows * (rows.Columns / width), width);
+
+    static Stage Bind(Step.LinearByHead byHead, LayerContext context)
+    {
+        var (matrix, heads) = (context.Weights.Made(byHead.Heads), byHead.Heads.Length);
+        return rows =>
+        {
+            var result = context.Scratch.Take(rows.Rows, heads * matrix.Outputs);
+            context.Device.MultiplyHeads(matrix, rows.Split(heads), result.Split(heads));
+            return result;
+        };
+    }
+
+    static Stage Bind(Step.Gated gated, LayerContext context)
+    {
+        var (gate, up) = (Bind(gated.Gate, context), Bind(gated.Up, context));
+        return rows =>
+        {
+            var result = gate(rows);
+            context.Device.Activate(gated.Rule, result, up(rows), result);
+            return result;
+        };
+    }
+
+    static Tensor Repeated(Tensor rows, int times, LayerContext context)
+    {
+        var result = context.Scratch.Take(rows.Rows, times * rows.Columns);
+        for (var i = 0; i < times; i++)
+            context.Device.Gather(rows, context.Numbers(rows.Rows), result.Slice(i * rows.Columns, rows.Columns));
+        return result;
+    }
+
+    static Tensor Summed(Tensor rows, int parts, LayerContext context)
+    {
+        var width = rows.Columns / parts;
+        var result = context.Scratch.Take(rows.Rows, width);
+        context.Device.Gather(rows.Slice(0, width), context.Numbers(rows.Rows), result);
+        for (var i = 1; i < parts; i++) context.Device.Add(rows.Slice(i * width, width), 1, result);
+        return result;
     }
 
     static Stage BindInPlace(Step.Normalize plan, LayerContext context)

@@ -56,7 +56,8 @@ sealed class MatrixBuilder
         ? new(name, _type, [.. _shape], Marshal.UnsafeAddrOfPinnedArrayElement(_words, 0))
         : throw new InvalidOperationException($"{name} was built from {_filled} bytes; {_bytes} were expected.");
 
-    void Add(ReadOnlySpan<float> values)
+    /// <summary>Appends values, rounded to the type: float32 or bfloat16.</summary>
+    public void Add(ReadOnlySpan<float> values)
     {
         if (_type == StoredType.F32)
         {

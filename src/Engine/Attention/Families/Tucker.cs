@@ -1,0 +1,59 @@
+using System.Collections.Immutable;
+using Serving.Model;
+
+namespace Serving.Attention.Families;
+
+/// <summary>
+/// Tucker attention (Klein et al., arXiv 2603.30033): one narrow key and one narrow value for all heads; the matrices of the heads are
+/// sums of a few cores with weights of their own, which are multiplied out while loading.
+/// </summary>
+public sealed class Tucker : IAttentionFamily
+{
+    /// <inheritdoc/>
+    public string Name => "Tucker attention";
+
+    /// <inheritdoc/>
+    public ImmutableArray<string> ModelTypes => ["tucker"];
+
+    /// <inheritdoc/>
+    public bool Describes(AttentionContext layer) => layer.Has("q_core");
+
+    /// <inheritdoc/>
+    public AttentionPlan Plan(AttentionContext layer)
+    {
+        var (hidden, heads, config) = (layer.HiddenSize, layer.Heads, layer.Config);
+        var (query, value) = (Ranks(config, "tucker_query_ranks"), Ranks(config, "tucker_value_ranks"));
+        if (config.Bool("share_kv", false))
+            throw config.Wrong("share_kv", "true", "false: values from keys before they turn need keys that turn when they are read, which is not served");
+        var turn = config.Bool("latent_rope", true) ? layer.Rotate(query[2]) : null;
+        var queries = MadeMatrix.Below(Cores("q", query).Select(core => core.Transpose()));
+        var outputs = MadeMatrix.Below(Cores("o", value).Select(core => core.Transpose())).Transpose();
+        return new()
+        {
+            Streams =
+            [
+                new("key", Projection.Of(layer.Linear("k_proj", query[2], hidden), turn), query[2]),
+                new("value", Projection.Of(layer.Linear("v_proj", value[2], hidden)), value[2]),
+            ],
+            Branch = new(heads, Projection.Of(layer.Linear("q_proj", query[1], hidden), Step.Linear.From(queries), turn), "key")
+            {
+                Value = "value",
+                Scale = layer.Scale ?? config.FloatOrNull("softmax_scale") ?? 1 / MathF.Sqrt((float)hidden / heads),
+                Output = Projection.Of(Step.Linear.From(outputs), layer.Linear("o_proj", hidden, value[1])),
+            },
+            Rows = layer.Rows,
+        };
+
+        IEnumerable<MadeMatrix> Cores(string name, int[] ranks)
+        {
+            var all = layer.Stored($"{name}_head", heads, ranks[0])
+                .Times(layer.Stored($"{name}_core", ranks[0], ranks[1], ranks[2]).Reshape(ranks[0], ranks[1] * ranks[2]));
+            return Enumerable.Range(0, heads).Select(head => all.Take(head, 1).Reshape(ranks[1], ranks[2]));
+        }
+    }
+
+    static int[] Ranks(ModelConfig config, string key) =>
+        config.Ints(key) is { Length: 3 } ranks && ranks.All(rank => rank is > 0 and < 1 << 14)
+            ? ranks
+            : throw config.Wrong(key, "a list", "three positive ranks");
+}
