@@ -34,16 +34,23 @@ static class PlannedTensors
 
     static IEnumerable<string?> Of(AttentionPlan plan, TensorLedger ledger) =>
     [
-        plan.Branch.KeyMap?.Weight, plan.Branch.ValueMap?.Weight, plan.Branch.Sinks,
+        plan.Branch.Sinks, .. Of(plan.Branch.KeyMap), .. Of(plan.Branch.ValueMap),
         .. Chains(plan).OfType<Projection>().SelectMany(chain => chain.Steps).SelectMany(step => Of(step, ledger)),
     ];
 
     static IEnumerable<Projection?> Chains(AttentionPlan plan) =>
         [.. plan.Streams.Select(stream => stream.From), plan.Branch.Query, plan.Branch.HeadGate, plan.Branch.Output];
 
+    static IEnumerable<string?> Of(HeadMap? map) => map is null ? [] : map.Made.IsEmpty ? [map.Weight] : map.Made.SelectMany(Of);
+
+    static IEnumerable<string?> Of(MadeMatrix? matrix) =>
+        matrix is null ? [] : matrix is MadeMatrix.Stored stored ? [stored.Name] : matrix.Parts.SelectMany(Of);
+
     static IEnumerable<string?> Of(Step? step, TensorLedger ledger) => step switch
     {
-        Step.Linear linear => [linear.Weight, linear.Bias],
+        Step.Linear linear => [linear.Made is null ? linear.Weight : null, linear.Bias, .. Of(linear.Made), .. Of(linear.MadeBias)],
+        Step.LinearByHead byHead => byHead.Heads.SelectMany(Of),
+        Step.Gated gated => [.. Of(gated.Gate, ledger), .. Of(gated.Up, ledger)],
         Step.Normalize norm => [.. Numbered(norm.Weight, ledger), .. Numbered(norm.Bias, ledger)],
         _ => [],
     };
@@ -61,7 +68,8 @@ static class PlannedTensors
     static IEnumerable<string?> Numbered(string? name, TensorLedger ledger)
     {
         if (name is null || !IsNumbered(name)) return [name];
-        return Enumerable.Range(0, int.MaxValue).Select(i => string.Format(name, i)).TakeWhile(ledger.Has);
+        var first = ledger.Has(string.Format(name, 0)) ? 0 : 1;
+        return Enumerable.Range(first, int.MaxValue - 1).Select(i => string.Format(name, i)).TakeWhile(ledger.Has);
     }
 
     static bool IsNumbered(string name) => name.Contains("{0}", StringComparison.Ordinal);
