@@ -60,7 +60,9 @@ public sealed class CheckpointTests
     {
         using var folder = new TemporaryFolder();
         var path = folder.Write("m.gguf", new GgufBytes().Text("general.architecture", "rwkv7").ToArray());
-        Assert.Equal($"{path}: general.architecture is rwkv7; served are llama, step3.", Refused(path));
+        var error = Refused(path);
+        Assert.StartsWith($"{path}: general.architecture is rwkv7; served are ", error);
+        Assert.All((string[])["llama", "qwen3", "step3"], name => Assert.Contains(name, error));
     }
 
     [Theory, InlineData("quantization_config"), InlineData("text_config")]
