@@ -64,6 +64,9 @@ sealed record EngineSettings
 
     public string CacheDtype { get; init; } = "auto";
 
+    /// <summary>auto, absorbed or expanded.</summary>
+    public string Execution { get; init; } = "auto";
+
     public long? CacheBytes { get; init; }
 
     public int? BlockSize { get; init; }

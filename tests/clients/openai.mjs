@@ -35,9 +35,12 @@ const tests = {
     const runner = client.chat.completions.stream(question);
     assert.equal((await runner.finalChatCompletion()).choices[0].message.content, answer);
   },
-  async "thirty-two at once say what one says"() {
-    const replies = await Promise.all(Array.from({ length: 32 }, () => client.chat.completions.create(question)));
+  async "sixty-four at once say what one says, at least thirty-two of them in one step"() {
+    const replies = await Promise.all(Array.from({ length: 64 }, () => client.chat.completions.create(question)));
     for (const reply of replies) assert.equal(reply.choices[0].message.content, answer);
+    const metrics = await (await fetch(`${process.argv[2]}/metrics`)).text();
+    const steps = (limit) => Number(new RegExp(`^serving_step_sequences_bucket\\{le="${limit}"\\} (\\d+)$`, "m").exec(metrics)[1]);
+    assert.ok(steps("+Inf") > steps(32), metrics);
   },
   async "a text completion comes with logprobs"() {
     const reply = await client.completions.create({ model, prompt: "The capital of France is", max_tokens: 4, temperature: 0, logprobs: 2 });

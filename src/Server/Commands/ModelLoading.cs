@@ -82,6 +82,7 @@ static partial class ModelLoading
             PageTokens = settings.BlockSize ?? defaults.PageTokens,
             CacheType = settings.CacheDtype == "float32" ? CacheType.Float32 : CacheType.BFloat16,
             RoundWeights = settings.Dtype == "bfloat16",
+            Execution = Enum.Parse<Execution>(settings.Execution, ignoreCase: true),
             CacheBytes = settings.CacheBytes,
             MaxModelLength = settings.MaxLength,
             EnablePrefixCaching = settings.PrefixCaching,
@@ -126,7 +127,7 @@ static partial class ModelLoading
 
     static string FingerprintOf(Checkpoint checkpoint, EngineSettings settings)
     {
-        var path = $"{ServerVersion.Text}|{checkpoint.Name}|{checkpoint.ByteLength}|{settings.Device}|{settings.Dtype}|{settings.CacheDtype}";
+        var path = $"{ServerVersion.Text}|{checkpoint.Name}|{checkpoint.ByteLength}|{settings.Device}|{settings.Dtype}|{settings.CacheDtype}|{settings.Execution}";
         return "fp_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)), 0, 5);
     }
 

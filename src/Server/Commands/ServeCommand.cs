@@ -69,6 +69,7 @@ static class ServeCommand
         Device = read.OneOf(Settings.Device, "auto", "cpu", "cuda", "reference"),
         Dtype = read.OneOf(Settings.Dtype, "auto", "float32", "bfloat16"),
         CacheDtype = read.OneOf(Settings.KvCacheDtype, "auto", "float32", "bfloat16"),
+        Execution = read.OneOf(Settings.Execution, "auto", "absorbed", "expanded"),
         CacheBytes = read.Bytes(Settings.KvCacheMemoryBytes),
         BlockSize = read.Integer(Settings.BlockSize, 1, 1 << 16),
         MaxSequences = read.Integer(Settings.MaxNumSeqs, 1, 1 << 16),

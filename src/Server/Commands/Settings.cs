@@ -11,6 +11,8 @@ static class Settings
     public static readonly Setting Device = new("device", "auto", "auto, cpu, cuda or reference.");
     public static readonly Setting Dtype = new("dtype", "auto", "Type of weights and arithmetic: auto, float32 or bfloat16.");
     public static readonly Setting KvCacheDtype = new("kv-cache-dtype", "auto", "Type of cached rows: auto, float32 or bfloat16.");
+    public static readonly Setting Execution =
+        new("execution", "auto", "How prompts are computed over cached latents: auto (by their length), absorbed or expanded.");
     public static readonly Setting KvCacheMemoryBytes = new("kv-cache-memory-bytes", null, "Memory of the cache, as 2147483648, 512MiB or 2G.");
     public static readonly Setting BlockSize = new("block-size", null, "Tokens in a block of the cache.");
     public static readonly Setting MaxNumSeqs = new("max-num-seqs", null, "Most sequences that run at once.");
@@ -36,8 +38,8 @@ static class Settings
 
     public static readonly Setting[] All =
     [
-        Config, Model, ServedModelName, Host, Port, Device, Dtype, KvCacheDtype, KvCacheMemoryBytes, BlockSize, MaxNumSeqs, MaxNumBatchedTokens,
-        MaxModelLen, EnablePrefixCaching, ChatTemplate, GenerationConfig, MaxLogprobs, MaxChoices, Threads, Seed, ApiKey, GuardMetrics,
+        Config, Model, ServedModelName, Host, Port, Device, Dtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, MaxNumSeqs,
+        MaxNumBatchedTokens, MaxModelLen, EnablePrefixCaching, ChatTemplate, GenerationConfig, MaxLogprobs, MaxChoices, Threads, Seed, ApiKey, GuardMetrics,
         StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes, DrainSeconds, StallSeconds, LogLevel,
     ];
 

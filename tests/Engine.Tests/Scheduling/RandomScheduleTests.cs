@@ -1,3 +1,5 @@
+using FsCheck;
+using FsCheck.Fluent;
 using Serving.Attention;
 using Serving.Diagnostics;
 using Serving.Sampling;
@@ -31,6 +33,12 @@ public sealed class RandomScheduleTests
 
         Assert.True(preemptions > 100 && hits > 100 && evictions > 100, $"Not crowded enough: {(preemptions, hits, evictions)}");
     }
+
+    /// <summary>Schedules that nobody saw before; FsCheck prints the seed of one that fails.</summary>
+    [Fact]
+    public void Any_schedule_keeps_what_the_known_ones_keep() => Prop
+        .ForAll(Gen.Choose(10_000, int.MaxValue - 1).ToArbitrary(), seed => Play(new Random(seed)).PagesHeld == 0)
+        .Check(Config.QuickThrowOnFailure.WithMaxTest(Fixtures.Rounds(300)));
 
     static EngineFigures Play(Random random)
     {
