@@ -143,7 +143,7 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
         foreach (var source in sources)
             if (linear.Transposed) builder.AddColumns(source, rows);
             else builder.AddRows(source, rows);
-        return Load(builder, first.Name);
+        return Loaded(Load(builder, first.Name), sources);
     }
 
     StoredType TypeOf(StoredType stored, bool transposed) =>
@@ -153,10 +153,18 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
 
     Matrix Load(StoredTensor stored)
     {
-        if (TypeOf(stored.Type, transposed: false) == stored.Type) return device.Load(stored);
+        if (TypeOf(stored.Type, transposed: false) == stored.Type) return Loaded(device.Load(stored), [stored]);
         var builder = new MatrixBuilder(StoredType.BF16, [.. stored.Shape]);
         builder.AddRows(stored, [.. Enumerable.Range(0, stored.Rows)]);
-        return Load(builder, stored.Name);
+        return Loaded(Load(builder, stored.Name), [stored]);
+    }
+
+    // A device with a copy of its own has no use for the mapped pages; should a tensor be read again, they come back.
+    Matrix Loaded(Matrix matrix, StoredTensor[] sources)
+    {
+        if (!device.KeepsSource)
+            foreach (var source in sources) StoredPages.Drop(source);
+        return matrix;
     }
 
     Matrix Load(MatrixBuilder builder, string name)
