@@ -16,7 +16,7 @@ static class PlannedTensors
 
     static IEnumerable<string?> Names(ModelPlan plan, TensorLedger ledger) =>
     [
-        plan.Embedding, plan.Positions, plan.Head, .. Of(plan.FinalNorm, ledger),
+        plan.Embedding, plan.Positions, plan.Head, plan.HeadBias, .. Of(plan.FinalNorm, ledger),
         .. plan.Layers.SelectMany(layer => layer.Blocks).SelectMany(block => Of(block, ledger)),
     ];
 
@@ -39,12 +39,15 @@ static class PlannedTensors
     ];
 
     static IEnumerable<Projection?> Chains(AttentionPlan plan) =>
-        [.. plan.Streams.Select(stream => stream.From), plan.Branch.Query, plan.Branch.HeadGate, plan.Branch.Output];
+    [
+        .. plan.Streams.Where(stream => stream.OwnedBy is null).Select(stream => stream.From),
+        plan.Branch.Query, plan.Branch.HeadGate, plan.Branch.Output,
+    ];
 
     static IEnumerable<string?> Of(HeadMap? map) => map is null ? [] : map.Made.IsEmpty ? [map.Weight] : map.Made.SelectMany(Of);
 
     static IEnumerable<string?> Of(MadeMatrix? matrix) =>
-        matrix is null ? [] : matrix is MadeMatrix.Stored stored ? [stored.Name] : matrix.Parts.SelectMany(Of);
+        matrix is null ? [] : matrix.Sources.Select(stored => stored.Name);
 
     static IEnumerable<string?> Of(Step? step, TensorLedger ledger) => step switch
     {
@@ -65,12 +68,7 @@ static class PlannedTensors
         .SelectMany(linear => new[] { linear.Weight, linear.Bias }).OfType<string>()
         .SelectMany(name => IsNumbered(name) ? Enumerable.Range(0, experts).Select(expert => string.Format(name, expert)) : [name]);
 
-    static IEnumerable<string?> Numbered(string? name, TensorLedger ledger)
-    {
-        if (name is null || !IsNumbered(name)) return [name];
-        var first = ledger.Has(string.Format(name, 0)) ? 0 : 1;
-        return Enumerable.Range(first, int.MaxValue - 1).Select(i => string.Format(name, i)).TakeWhile(ledger.Has);
-    }
+    static IEnumerable<string?> Numbered(string? name, TensorLedger ledger) => name is null ? [] : ledger.Numbered(name);
 
     static bool IsNumbered(string name) => name.Contains("{0}", StringComparison.Ordinal);
 }

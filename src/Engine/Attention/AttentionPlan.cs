@@ -12,8 +12,11 @@ namespace Serving.Attention;
 /// <param name="Groups">Vectors of a token.</param>
 public sealed record CachedStream(string Name, Projection From, int Width, int Groups = 1)
 {
+    /// <summary>The layer whose rows these are: counted among the model's attentions, before this one; null for rows of its own.</summary>
+    public int? OwnedBy { get; init; }
+
     /// <summary>Values that a token leaves.</summary>
-    public int Elements => Width * Groups;
+    public int Elements => OwnedBy is null ? Width * Groups : 0;
 }
 
 /// <summary>Which cached rows a token sees. Layers with one rule share page tables.</summary>

@@ -16,6 +16,9 @@ public abstract record MadeMatrix(int Rows, int Columns)
     /// <summary>What it is made of.</summary>
     public virtual IEnumerable<MadeMatrix> Parts => [];
 
+    /// <summary>The stored tensors it is made of.</summary>
+    public IEnumerable<Stored> Sources => this is Stored stored ? [stored] : Parts.SelectMany(part => part.Sources);
+
     /// <summary>The rows <paramref name="first"/> up to <paramref name="first"/> + <paramref name="count"/>.</summary>
     public MadeMatrix Take(int first, int count) => new Part(this, first, count, 0, Columns);
 

@@ -28,7 +28,7 @@ public sealed class CacheLayout
         (_layers, PageTokens, Type) = (layers, pageTokens, type);
         Groups =
         [
-            .. Enumerable.Range(0, layers.Length).Where(layer => layers[layer].Streams.Length > 0).GroupBy(layer => layers[layer].Rows)
+            .. Enumerable.Range(0, layers.Length).Where(layer => layers[layer].ElementsPerToken > 0).GroupBy(layer => layers[layer].Rows)
                 .Select(group => new PageGroup(group.Key, [.. group], pageTokens, group.Sum(TokenBytes), group.Sum(PageBytes))),
         ];
         if (Groups.IsEmpty) throw new ArgumentException($"None of the {layers.Length} layers caches anything.", nameof(layers));
@@ -58,7 +58,7 @@ public sealed class CacheLayout
         {
             foreach (var layer in Groups[group].Layers)
             {
-                foreach (var stream in _layers[layer].Streams)
+                foreach (var stream in _layers[layer].Streams.Where(stream => stream.OwnedBy is null))
                 {
                     regions.Add(new(layer, stream, group, offset, PageBytes(stream)));
                     offset += pages[group] * PageBytes(stream);

@@ -62,6 +62,16 @@ public sealed class Checkpoint : IDisposable
         return Metadata is null && File.Exists(path) ? new(JsonFile.ReadObject(path), path) : null;
     }
 
+    /// <summary>The values of a tensor of bytes in a safetensors file of a Hugging Face folder.</summary>
+    public byte[] CompanionBytes(string fileName, string tensor)
+    {
+        var path = System.IO.Path.Combine(Path, fileName);
+        if (System.IO.Path.GetFileName(fileName) != fileName || !File.Exists(path))
+            throw new CheckpointException($"{Path}: the configuration names the file \"{fileName}\", which is not in this folder.");
+        using var file = SafetensorsFile.Open(path);
+        return file.UInt8(tensor);
+    }
+
     /// <summary>Unmaps the weights: no tensor of this checkpoint may be touched any more.</summary>
     public void Dispose() => _files.Dispose();
 

@@ -15,6 +15,7 @@ public sealed class Decoder : IDecoder, IDisposable
     readonly Matrix _embedding;
     readonly Matrix? _positions;
     readonly Matrix _head;
+    readonly Tensor _headBias;
     readonly Norm? _finalNorm;
     readonly BoundBlock[][] _layers;
     readonly ResidualStream _stream;
@@ -35,6 +36,7 @@ public sealed class Decoder : IDecoder, IDisposable
         _embedding = weights.Matrix(new(plan.Embedding, plan.VocabularySize, plan.HiddenSize));
         _positions = plan.Positions is null ? null : weights.Matrix(new(plan.Positions, plan.MaxLength, plan.HiddenSize));
         _head = weights.Matrix(new(plan.Head, plan.VocabularySize, plan.HiddenSize));
+        _headBias = plan.HeadBias is null ? default : weights.Vector(plan.HeadBias);
         _finalNorm = Bind(plan.FinalNorm);
         var attentions = Enumerable.Range(0, int.MaxValue).GetEnumerator();
         _layers = [.. plan.Layers.Select(layer => layer.Blocks.Select(block => Bind(block, attentions)).ToArray())];
@@ -89,7 +91,7 @@ public sealed class Decoder : IDecoder, IDisposable
         if (rows.Length > LogitRows) throw new ArgumentException($"{rows.Length} rows of logits asked for; at most {LogitRows} at a time.", nameof(rows));
         var mark = _context.Scratch.Mark();
         var logits = _context.Scratch.Take(rows.Length, VocabularySize);
-        _device.Multiply(_head, HeadInput(rows), default, logits);
+        _device.Multiply(_head, HeadInput(rows), _headBias, logits);
         if (_plan.LogitScale != 1) _device.Scale(logits, _plan.LogitScale, default);
         if (_plan.LogitSoftcap != 0) Cap(logits);
         var host = _logits.AsSpan(0, rows.Length * VocabularySize);
@@ -152,7 +154,8 @@ public sealed class Decoder : IDecoder, IDisposable
             case AttentionBlock { Plan: var plan }:
                 attentions.MoveNext();
                 var index = attentions.Current;
-                return new AttentionLayer(plan, _context, stream => _cache.View(index, stream), PageGroup(index)).Run;
+                var pages = PageGroup(plan.Streams.Any(stream => stream.OwnedBy is null) ? index : plan.Streams[0].OwnedBy!.Value);
+                return new AttentionLayer(plan, _context, stream => _cache.View(plan.Stream(stream).OwnedBy ?? index, stream), pages).Run;
             case FeedForwardBlock { Plan: var plan }:
                 var layer = FeedForwardLayer.Bind(plan, _context);
                 return (input, _) => layer.Run(input);

@@ -37,6 +37,9 @@ public sealed record ModelPlan
     /// <summary>Stored head [VocabularySize x HiddenSize]; the embedding when tied.</summary>
     public required string Head { get; init; }
 
+    /// <summary>Stored vector [VocabularySize] that is added to logits, before the factor; null for none.</summary>
+    public string? HeadBias { get; init; }
+
     /// <summary>Factor on logits.</summary>
     public float LogitScale { get; init; } = 1;
 

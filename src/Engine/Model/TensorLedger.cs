@@ -12,12 +12,29 @@ public sealed class TensorLedger(Checkpoint checkpoint)
 
     readonly Dictionary<string, RowSet> _taken = [];
     readonly HashSet<string> _ignored = [];
+    readonly Dictionary<string, ModelConfig?> _companions = [];
 
     /// <summary>Whether the checkpoint has the tensor.</summary>
     public bool Has(string name) => checkpoint.Tensors.ContainsKey(name) || checkpoint.Unserved.ContainsKey(name);
 
     /// <summary>How many values a vector has; null if the checkpoint does not have it.</summary>
     public int? Length(string name) => checkpoint.Tensors.TryGetValue(name, out var tensor) ? tensor.Columns : null;
+
+    /// <summary>The tensors 0 or 1 and on of a name with "{0}" in it; the name itself without.</summary>
+    public IEnumerable<string> Numbered(string name) => !name.Contains("{0}", StringComparison.Ordinal)
+        ? [name]
+        : Enumerable.Range(Has(string.Format(name, 0)) ? 0 : 1, int.MaxValue - 1).Select(i => string.Format(name, i)).TakeWhile(Has);
+
+    /// <summary>A further configuration file of the checkpoint; null if it has none of that name.</summary>
+    public ModelConfig? Companion(string fileName) => _companions.TryGetValue(fileName, out var known)
+        ? known
+        : _companions[fileName] = checkpoint.Companion(fileName);
+
+    /// <summary>The further configuration files that were asked for and are there.</summary>
+    public IEnumerable<ModelConfig> Companions => _companions.Values.OfType<ModelConfig>();
+
+    /// <summary>The values of a tensor of bytes in a file beside the weights.</summary>
+    public byte[] CompanionBytes(string fileName, string tensor) => checkpoint.CompanionBytes(fileName, tensor);
 
     /// <summary>The whole tensor, which must have the given shape and not have been taken before.</summary>
     public StoredTensor Take(string name, params ReadOnlySpan<int> shape)

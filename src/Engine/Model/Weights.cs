@@ -43,7 +43,7 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
     /// <summary>Made matrices of one size as a stack.</summary>
     public Matrix Made(IReadOnlyList<MadeMatrix> matrices)
     {
-        var (first, maker, stored) = (matrices[0], Maker(), matrices.SelectMany(Sources).ToList());
+        var (first, maker, stored) = (matrices[0], Maker(), matrices.SelectMany(matrix => matrix.Sources).ToList());
         var exact = stored.Count > 0 && matrices.All(matrix => matrix.IsExact);
         var type = exact && stored.All(source => Shared(source.Name, [.. source.Shape]).Type == StoredType.BF16) ? StoredType.BF16 : StoredType.F32;
         var builder = new MatrixBuilder(
@@ -56,17 +56,11 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
 
     MatrixMaker Maker() => new(stored => [.. Widen(Shared(stored.Name, [.. stored.Shape])).Select(value => (double)value)]);
 
-    static IEnumerable<MadeMatrix.Stored> Sources(MadeMatrix matrix) =>
-        matrix is MadeMatrix.Stored stored ? [stored] : matrix.Parts.SelectMany(Sources);
-
     /// <summary>A stored vector as float32 [1 x n]; the vectors 0 or 1 and on side by side when the name holds "{0}".</summary>
     public Tensor Vector(string name)
     {
         if (_vectors.TryGetValue(name, out var known)) return known;
-        var names = name.Contains("{0}", StringComparison.Ordinal)
-            ? Enumerable.Range(ledger.Has(string.Format(name, 0)) ? 0 : 1, int.MaxValue - 1).Select(i => string.Format(name, i)).TakeWhile(ledger.Has)
-            : [name];
-        return _vectors[name] = Put([.. names.SelectMany(part => Widen(ledger.Take(part)))], 1);
+        return _vectors[name] = Put([.. ledger.Numbered(name).SelectMany(part => Widen(ledger.Take(part)))], 1);
     }
 
     /// <summary>The experts of a linear step, as one stack.</summary>

@@ -28,6 +28,15 @@ public sealed class CachedElementsTests
     [InlineData("mlra_mfa", 28, 28, 28)]
     [InlineData("mlra_mla", 38, 38, 38)]
     [InlineData("qcqa", 60, 120, 40)]
+    [InlineData("cla_hunyuan", 48, 0, 48, 0)]
+    [InlineData("clla", 32, 0, 32, 0)]
+    [InlineData("clla_per_layer", 32, 8, 32, 8)]
+    [InlineData("mha2mla", 42, 42, 42)]
+    [InlineData("mha2mla_bias", 36, 36, 36)]
+    [InlineData("mha2mla_high", 32, 32, 32)]
+    [InlineData("sqa", 32, 32, 32)]
+    [InlineData("sqa_rev", 48, 48, 48)]
+    [InlineData("x_ecomla", 22, 72, 14, 30)]
     [InlineData("tucker", 28, 28, 28)]
     public void A_token_leaves_as_many_elements_as_the_scheme_says(string fixture, params int[] elements)
     {

@@ -28,8 +28,8 @@ public static class AttentionFamilies
     /// <summary>Every family; a new one is added here.</summary>
     public static ImmutableArray<IAttentionFamily> All { get; } = 
     [
-        new Care(), new Gla(), new Gta(), new Kha(), new KvHeadSvd(), new Lrkv(), new Mfa(), new MfaKr(), new Mha(), new Mla(), new Mlra(),
-        new Qcqa(), new Tucker(),
+        new Care(), new Cla(), new Clla(), new Gla(), new Gta(), new Kha(), new KvHeadSvd(), new Lrkv(), new Mfa(), new MfaKr(), new Mha(),
+        new Mha2Mla(), new Mla(), new Mlra(), new Qcqa(), new Sqa(), new Tucker(), new XEcoMla(),
     ];
 
     /// <summary>Values of model_type that name a family.</summary>

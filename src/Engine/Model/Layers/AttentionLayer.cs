@@ -30,7 +30,7 @@ public sealed class AttentionLayer
         var branch = plan.Branch;
         _context = context;
         _pageGroup = pageGroup;
-        _streams = [.. plan.Streams.Select(stream => (new ProjectionLayer(stream.From, context), view(stream.Name)))];
+        _streams = [.. plan.Streams.Where(stream => stream.OwnedBy is null).Select(stream => (new ProjectionLayer(stream.From, context), view(stream.Name)))];
         _query = new(branch.Query, context);
         _gate = branch.HeadGate is null ? null : new(branch.HeadGate, context);
         _output = new(branch.Output, context);

@@ -7,7 +7,7 @@ namespace Serving.Model.Types;
 public sealed class Hunyuan : IModelType
 {
     /// <inheritdoc/>
-    public ImmutableArray<string> Names => ["hunyuan_v1_dense", "hunyuan_v1_moe"];
+    public ImmutableArray<string> Names => ["hunyuan", "hunyuan_v1_dense", "hunyuan_v1_moe"];
 
     /// <inheritdoc/>
     public ModelPlan Plan(ModelSource source)

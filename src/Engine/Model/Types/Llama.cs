@@ -13,6 +13,6 @@ public sealed class Llama : IModelType
     public ImmutableArray<string> Names => ["llama", "mistral", "qwen2", "qwen3", .. AttentionFamilies.ModelTypes];
 
     /// <inheritdoc/>
-    public ModelPlan Plan(ModelSource source) => source.Decoder(layer =>
+    public ModelPlan Plan(ModelSource source) => source.Tensors.Has(RxLm.Embedding) ? RxLm.Plan(source) : source.Decoder(layer =>
         [source.Attention(layer, source.Config.Has("qk_rope_head_dim") ? source.Latent : null), source.FeedForward(layer)]);
 }

@@ -1,0 +1,47 @@
+using System.Collections.Immutable;
+using Serving.Model;
+
+namespace Serving.Attention.Families;
+
+/// <summary>
+/// Cross-layer latent attention (Yang et al., arXiv 2410.15252): the first layer of a group owns the latents, the others read them
+/// through maps of their own. The rotary key is the owner's, or every layer has its own.
+/// </summary>
+public sealed class Clla : IAttentionFamily
+{
+    const float LatentEpsilon = 1e-6f;
+
+    /// <inheritdoc/>
+    public string Name => "CLLA";
+
+    /// <inheritdoc/>
+    public ImmutableArray<string> ModelTypes => ["clla"];
+
+    /// <inheritdoc/>
+    public bool Describes(AttentionContext layer) => layer.Config.Has("layer_share_factor");
+
+    /// <inheritdoc/>
+    public AttentionPlan Plan(AttentionContext layer)
+    {
+        var (config, plan) = (layer.Config, new Mla().Plan(layer));
+        if (config.Has("latent_quantization")) throw config.Wrong("latent_quantization", "set", "null: quantised latents are not served");
+        var share = config.Int("layer_share_factor");
+        if (share < 1) throw config.Wrong("layer_share_factor", $"{share}", "a positive number of layers");
+        var (owner, own) = (layer.Layer - layer.Layer % share, config.OneOf("rope_key", "shared_with_latent", "per_layer") == "per_layer");
+        var (latent, rotary) = (plan.Stream("latent"), plan.Stream("rotary"));
+        if (owner == layer.Layer && config.Bool("latent_norm", true) != layer.Has("kv_a_layernorm.weight"))
+            throw config.Wrong("latent_norm", $"{config.Bool("latent_norm", true)}", "what the tensors say");
+        if (own)
+        {
+            latent = latent with
+            {
+                From = Projection.Of(
+                    layer.Linear("kv_a_proj", latent.Width, layer.HiddenSize), layer.Norm("kv_a_layernorm", latent.Width, LatentEpsilon)),
+            };
+            rotary = rotary with { From = Projection.Of(layer.Linear("k_rope_proj", rotary.Width, layer.HiddenSize), layer.Rotate(rotary.Width)) };
+        }
+        return owner == layer.Layer
+            ? plan with { Streams = [latent, rotary] }
+            : plan with { Streams = [latent with { OwnedBy = owner }, own ? rotary : rotary with { OwnedBy = owner }] };
+    }
+}
