@@ -203,9 +203,9 @@ public sealed partial class ArchitectureTests
     [GeneratedRegex(@"\b(TODO|FIXME|HACK|XXX)\b|NotImplementedException")]
     private static partial Regex UnfinishedMark();
 
-    [GeneratedRegex(@"^\|\s*(rooms?|folders?)\s*\|", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"^\|\s*rooms?\s*\|", RegexOptions.IgnoreCase)]
     private static partial Regex RoomsHeader();
 
-    [GeneratedRegex(@"^\|\s*\[?`src/Engine/(?<name>\w+)/?`")]
+    [GeneratedRegex(@"^\|\s*\[?`(src/Engine/)?(?<name>\w+)/?`")]
     private static partial Regex RoomCell();
 }
