@@ -3,13 +3,16 @@ using System.Runtime.Intrinsics;
 
 namespace Serving.Devices.Cpu;
 
-/// <summary>Lays rows out as [row block][block][row][32] and sums each block of a row; one part is a segment.</summary>
+/// <summary>Lays rows out as [row block][block][row][32] and sums each block of a row; one part is a range of a segment's blocks.</summary>
 unsafe struct LayJob : IJob
 {
     public Segment* Segments;
     public nint* Sources;
     public float* X, Sums;
     public int Blocks;
+
+    /// <summary>Parts of a segment.</summary>
+    public int PartsOfSegment;
 
     /// <summary>How a row is cut into vectors.</summary>
     public Tensor Source;
@@ -21,28 +24,30 @@ unsafe struct LayJob : IJob
 
     public readonly void Run(int part, int worker)
     {
-        var segment = Segments[part];
+        var segment = Segments[part / PartsOfSegment];
+        var slice = part % PartsOfSegment;
+        var (from, to) = (Blocks * slice / PartsOfSegment, Blocks * (slice + 1) / PartsOfSegment);
         var count = RowBlocks.Count(segment.Rows);
         for (var i = 0; i < count; i++)
         {
             var start = RowBlocks.Start(segment.Rows, count, i);
             var rows = RowBlocks.Start(segment.Rows, count, i + 1) - start;
-            for (var row = 0; row < rows; row++) Lay(segment.First + start, rows, row);
+            for (var row = 0; row < rows; row++) Lay(segment.First + start, rows, row, from, to);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    readonly void Lay(int first, int rows, int row)
+    readonly void Lay(int first, int rows, int row, int from, int to)
     {
         var source = (float*)Sources[first + row];
-        var sums = Sums + (long)first * Blocks + row;
+        var sums = Sums + (long)first * Blocks + row + (long)from * rows;
         if (Direct)
         {
-            for (var block = 0; block < Blocks && NeedsSums; block++, source += 32) sums[block] = Sum(source);
+            for (var block = from; block < to && NeedsSums; block++) Sums[(long)first * Blocks + block] = Sum(source + block * PanelSize.Block);
             return;
         }
-        var x = X + ((long)first * Blocks + row) * PanelSize.Block;
-        for (var block = 0; block < Blocks; block++, x += rows * PanelSize.Block, sums += rows)
+        var x = X + ((long)first * Blocks + row + (long)from * rows) * PanelSize.Block;
+        for (var block = from; block < to; block++, x += rows * PanelSize.Block, sums += rows)
         {
             if (Source.IsPacked() && (block + 1) * PanelSize.Block <= Source.Columns)
             {

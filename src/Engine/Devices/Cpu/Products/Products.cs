@@ -6,8 +6,9 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
     // Rows of a tile: their inputs stay in the second cache while panels pass by.
     const int TileRows = 96;
 
-    // Below this many multiplications a team costs more than it brings.
+    // Below this many multiplications, or values that are laid out, a team costs more than it brings.
     const long TeamWork = 32 * 1024;
+    const long TeamValues = 8 * 1024;
 
     readonly Scratch _inputs = new(), _workers = new();
     int _segments, _rows;
@@ -116,12 +117,14 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
         fixed (Segment* segments = _segment)
         fixed (nint* sources = _sources, results = _results)
         {
+            var laidAlone = _rows * (long)weights.Inputs < TeamValues;
             var lay = new LayJob
             {
+                PartsOfSegment = laidAlone ? 1 : Math.Clamp(2 * team.Workers / _segments, 1, blocks),
                 Segments = segments, Sources = sources, X = direct ? (float*)sources[0] : inputs, Sums = inputs + values, Blocks = blocks,
                 Source = source, Direct = direct, NeedsSums = weights.Format.NeedsSums,
             };
-            if (!direct || lay.NeedsSums) team.Run(ref lay, _segments, _rows * (long)weights.Inputs < TeamWork);
+            if (!direct || lay.NeedsSums) team.Run(ref lay, _segments * lay.PartsOfSegment, laidAlone);
             var product = new Product
             {
                 Segments = segments, Panels = (byte*)weights.Address, PanelBytes = weights.PanelBytes, PanelsOfMatrix = weights.Panels,
