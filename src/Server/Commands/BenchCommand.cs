@@ -8,12 +8,6 @@ namespace Serving.Server.Commands;
 /// <summary>bench: how fast a model runs here, beside what the machine allows.</summary>
 static class BenchCommand
 {
-    static readonly Setting[] Accepted =
-    [
-        Settings.Device, Settings.Dtype, Settings.KvCacheDtype, Settings.KvCacheMemoryBytes, Settings.BlockSize, Settings.MaxNumSeqs,
-        Settings.MaxNumBatchedTokens, Settings.MaxModelLen, Settings.Threads,
-    ];
-
     public static Command Create()
     {
         var command = new Command("bench", "Measures speed.");
@@ -31,14 +25,12 @@ static class BenchCommand
         var repeats = new Option<int>("--repeats") { Description = "Interleaved repeats; medians are shown.", DefaultValueFactory = _ => 3 };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("engine", "Measures the bare engine: prefill, and decode by batch size.") { model, batches, context, tokens, prefill, repeats, json };
-        SettingOptions.AddTo(command, Accepted);
+        SettingOptions.AddTo(command, Settings.OfEngine);
         command.SetAction(async (parsed, cancellation) =>
         {
             int[] numbers = [.. parsed.GetValue(batches)!, parsed.GetValue(context), parsed.GetValue(tokens), parsed.GetValue(prefill), parsed.GetValue(repeats)];
             if (numbers.Any(number => number < 1)) throw new SettingException("Batches, context, tokens, prefill and repeats must be at least 1.");
-            var read = new SettingReader(SettingOptions.Values(parsed), Environment.GetEnvironmentVariable);
-            var path = parsed.GetValue(model) ?? read.Text(Settings.Model) ?? ModelLoading.DefaultModel();
-            await using var served = ModelLoading.Load(new() { Model = path ?? throw new SettingException("Name a model."), Engine = ServeCommand.EngineFrom(read) }, new());
+            await using var served = ModelLoading.Load(parsed.GetValue(model), parsed);
             var loaded = (LoadedModel)served.Owner!;
             var (bytes, flops) = loaded.MeasureDevice();
             var bench = new EngineBench(served.Engine, parsed.GetValue(tokens), parsed.GetValue(context));

@@ -11,12 +11,6 @@ static class EvalCommand
     /// <summary>Windows that the engine has at once.</summary>
     const int InFlight = 4;
 
-    static readonly Setting[] Accepted =
-    [
-        Settings.Device, Settings.Dtype, Settings.KvCacheDtype, Settings.KvCacheMemoryBytes, Settings.BlockSize, Settings.MaxNumSeqs,
-        Settings.MaxNumBatchedTokens, Settings.MaxModelLen, Settings.Threads,
-    ];
-
     public static Command Create()
     {
         var model = new Argument<string?>("model") { Description = "Checkpoint folder or file.", Arity = ArgumentArity.ZeroOrOne };
@@ -25,16 +19,13 @@ static class EvalCommand
         var windows = new Option<int?>("--windows") { Description = "Windows from the start of the text; all when left out." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("eval", "Measures the perplexity of a text.") { model, file, window, windows, json };
-        SettingOptions.AddTo(command, Accepted);
+        SettingOptions.AddTo(command, Settings.OfEngine);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var read = new SettingReader(SettingOptions.Values(parsed), Environment.GetEnvironmentVariable);
-            var path = parsed.GetValue(model) ?? read.Text(Settings.Model) ?? ModelLoading.DefaultModel();
-            var options = new ServerOptions { Model = path ?? throw new SettingException("Name a model."), Engine = ServeCommand.EngineFrom(read) };
             var limits = (Tokens: parsed.GetValue(window), Windows: parsed.GetValue(windows) ?? int.MaxValue);
             if (limits.Tokens < 2 || limits.Windows < 1)
                 throw new SettingException("--window must be at least 2 and --windows at least 1.");
-            await using var served = ModelLoading.Load(options, new());
+            await using var served = ModelLoading.Load(parsed.GetValue(model), parsed);
             var report = await MeasureAsync(served, parsed.GetValue(file)!, limits, cancellation);
             Console.WriteLine(parsed.GetValue(json)
                 ? System.Text.Json.JsonSerializer.Serialize(report, EvalJson.Default.EvalReport)

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.CommandLine;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -31,6 +32,14 @@ static partial class ModelLoading
     }
 
     static bool HasWeights(string folder) => Directory.EnumerateFiles(folder, "*.gguf").Any();
+
+    /// <summary>Loads the model that a command's argument, its settings or the program itself names, without a server around it.</summary>
+    public static ServedModel Load(string? path, ParseResult parsed)
+    {
+        var read = new SettingReader(SettingOptions.Values(parsed), Environment.GetEnvironmentVariable);
+        path ??= read.Text(Settings.Model) ?? DefaultModel() ?? throw new SettingException("Name a model.");
+        return Load(new ServerOptions { Model = path, Engine = ServeCommand.EngineFrom(read) }, new());
+    }
 
     /// <summary>Loads what the options name; what is wrong with it is an exception whose message is for people.</summary>
     public static ServedModel Load(ServerOptions options, EngineDiagnostics diagnostics)

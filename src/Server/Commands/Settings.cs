@@ -36,11 +36,14 @@ static class Settings
     public static readonly Setting StallSeconds = new("stall-seconds", "60", "How long a step may take before the server says it is not ready.");
     public static readonly Setting LogLevel = new("log-level", "info", "trace, debug, info, warning, error or critical.");
 
+    /// <summary>What the engine is built with, whichever command builds it.</summary>
+    public static readonly Setting[] OfEngine =
+        [Device, Dtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads];
+
     public static readonly Setting[] All =
     [
-        Config, Model, ServedModelName, Host, Port, Device, Dtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, MaxNumSeqs,
-        MaxNumBatchedTokens, MaxModelLen, EnablePrefixCaching, ChatTemplate, GenerationConfig, MaxLogprobs, MaxChoices, Threads, Seed, ApiKey, GuardMetrics,
-        StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes, DrainSeconds, StallSeconds, LogLevel,
+        Config, Model, ServedModelName, Host, Port, .. OfEngine, EnablePrefixCaching, ChatTemplate, GenerationConfig, MaxLogprobs, MaxChoices, Seed,
+        ApiKey, GuardMetrics, StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes, DrainSeconds, StallSeconds, LogLevel,
     ];
 
     /// <summary>vLLM's flags for what this server does not do, with the one value that asks for nothing.</summary>
