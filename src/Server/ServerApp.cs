@@ -27,6 +27,9 @@ static class ServerApp
             .AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat, console.UseUtcTimestamp) = (true, "HH:mm:ss ", true));
         AddServices(builder.Services, options, load);
         var app = builder.Build();
+        if (!options.AllowedOrigins.IsEmpty)
+            app.UseCors(policy => policy.WithOrigins([.. options.AllowedOrigins]).AllowAnyHeader().AllowAnyMethod()
+                .WithExposedHeaders("x-request-id", "x-ignored-parameters", "openai-processing-ms", "Retry-After", "retry-after-ms"));
         app.Use(next => ActivatorUtilities.CreateInstance<RequestPipeline>(app.Services, next).InvokeAsync);
         Map(app);
         return app;
@@ -36,6 +39,7 @@ static class ServerApp
     {
         services.AddRoutingCore();
         services.AddMetrics();
+        services.AddCors();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(5));
         services.AddSingleton(options);
         services.AddSingleton<Func<ServedModel>>(provider => () => load(options, new()
@@ -61,6 +65,7 @@ static class ServerApp
     static void Map(WebApplication app)
     {
         HealthEndpoints.Map(app, app.Services.GetRequiredService<EngineHost>());
+        OpenApiDocument.Map(app);
         MetricsEndpoint.Map(app, app.Services.GetRequiredService<MetricStore>());
         app.Services.GetRequiredService<OpenAiEndpoints>().Map(app);
     }

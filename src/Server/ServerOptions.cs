@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Serving.Scheduling;
 
 namespace Serving.Server;
 
@@ -34,7 +35,16 @@ sealed record ServerOptions
 
     public ImmutableArray<string> ApiKeys { get; init; } = [];
 
+    /// <summary>Origins whose pages may call from a browser; * for all. None by default.</summary>
+    public ImmutableArray<string> AllowedOrigins { get; init; } = [];
+
     public bool GuardsMetrics { get; init; }
+
+    /// <summary>Which hidden state is an input's embedding.</summary>
+    public Pooling Pooling { get; init; } = Pooling.Last;
+
+    /// <summary>Whether the model was trained so that the first values of its embeddings may stand for all.</summary>
+    public bool ShortensEmbeddings { get; init; }
 
     /// <summary>Refuse unknown request fields instead of listing them in a header.</summary>
     public bool StrictParameters { get; init; }

@@ -23,10 +23,15 @@ static class Settings
     public static readonly Setting GenerationConfig = new("generation-config", "auto", "Sampling defaults: auto (the checkpoint's) or none.");
     public static readonly Setting MaxLogprobs = new("max-logprobs", "20", "Most alternatives that a request may ask for.");
     public static readonly Setting MaxChoices = new("max-choices", "128", "Most choices (n, best_of) that a request may ask for.");
+    public static readonly Setting Pooling = new("pooling", "last", "Hidden state that is an input's embedding: last or mean.");
+    public static readonly Setting ShortenEmbeddings =
+        new("shorten-embeddings", "false", "Serve 'dimensions': the model was trained for cut embeddings (Matryoshka).") { IsSwitch = true };
     public static readonly Setting Threads = new("threads", null, "Threads of the CPU device; all cores when left out.");
     public static readonly Setting Seed = new("seed", null, "Makes the seeds of requests that bring none reproducible.");
     public static readonly Setting ApiKey = new("api-key", null, "Keys that requests must bring one of.") { IsList = true };
     public static readonly Setting GuardMetrics = new("guard-metrics", "false", "Ask for a key at /metrics too.") { IsSwitch = true };
+    public static readonly Setting AllowedOrigins =
+        new("allowed-origins", null, "Origins whose pages may call from a browser (CORS); none when left out.") { IsList = true };
     public static readonly Setting StrictParameters = new("strict-parameters", "false", "Refuse unknown request fields.") { IsSwitch = true };
     public static readonly Setting ClampMaxTokens = new("clamp-max-tokens", "false", "Shorten answers that would not fit the context.") { IsSwitch = true };
     public static readonly Setting ParseSpecialInContent =
@@ -43,7 +48,7 @@ static class Settings
     public static readonly Setting[] All =
     [
         Config, Model, ServedModelName, Host, Port, .. OfEngine, EnablePrefixCaching, ChatTemplate, GenerationConfig, MaxLogprobs, MaxChoices, Seed,
-        ApiKey, GuardMetrics, StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes, DrainSeconds, StallSeconds, LogLevel,
+        Pooling, ShortenEmbeddings, ApiKey, AllowedOrigins, GuardMetrics, StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes, DrainSeconds, StallSeconds, LogLevel,
     ];
 
     /// <summary>vLLM's flags for what this server does not do, with the one value that asks for nothing.</summary>

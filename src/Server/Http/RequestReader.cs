@@ -84,6 +84,9 @@ sealed class RequestReader
         }
     }
 
+    /// <summary>Names that were asked for, whether they were there or not.</summary>
+    public IReadOnlyCollection<string> Asked => _read;
+
     /// <summary>Paths of members that nobody asked for.</summary>
     public IEnumerable<string> Unread() =>
         _members.Keys.Where(name => !_read.Contains(name)).Select(PathOf).Concat(_objects.SelectMany(o => o.Unread()));

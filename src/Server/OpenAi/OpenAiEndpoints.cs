@@ -10,6 +10,7 @@ sealed class OpenAiEndpoints(ReplyServices services)
     {
         routes.MapPost("/v1/chat/completions", ChatAsync);
         routes.MapPost("/v1/completions", CompleteAsync);
+        routes.MapPost("/v1/embeddings", EmbedAsync);
         routes.MapGet("/v1/models", ModelsAsync);
         routes.MapGet("/v1/models/{**id}", ModelAsync);
         foreach (var prefix in (string[])["", "/v1"])
@@ -64,6 +65,15 @@ sealed class OpenAiEndpoints(ReplyServices services)
         var id = Uri.UnescapeDataString(http.Request.RouteValues["id"] as string ?? "");
         model.CheckName(id);
         return WriteAsync(http, Entry(model, id), OpenAiJson.Plain.ModelEntry);
+    }
+
+    async Task EmbedAsync(HttpContext http)
+    {
+        var model = services.Host.Model;
+        var request = EmbeddingRequest.Read(await RequestBody.ReadAsync(http), model, services.Options);
+        using var leaving = services.Host.Leaving(http.RequestAborted);
+        var reply = await EmbeddingList.OfAsync(request, model, ReplyServices.SaltOf(http, ""), leaving.Token);
+        await WriteAsync(http, reply, OpenAiJson.Plain.EmbeddingList);
     }
 
     async Task TokenizeAsync(HttpContext http)

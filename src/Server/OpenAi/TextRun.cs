@@ -123,7 +123,8 @@ sealed class TextRun : IDisposable
             yield return happened;
     }
 
-    static ApiException Refused(RequestRefusedException refusal) => refusal.Reason switch
+    /// <summary>What the client is told of a request that the engine refused.</summary>
+    public static ApiException Refused(RequestRefusedException refusal) => refusal.Reason switch
     {
         RefusalReason.TooLong => ApiException.TooLong(refusal.Parameter ?? "prompt", refusal.Message),
         RefusalReason.Overloaded => ApiException.Busy(refusal.Message),

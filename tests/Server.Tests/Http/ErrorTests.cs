@@ -102,7 +102,6 @@ public sealed class ErrorTests(ServerFixture fixture) : IClassFixture<ServerFixt
         { "/tokenize", "{}", 400, "prompt", "missing_required_parameter" },
         { "/tokenize", """{"model": "no", "prompt": "x"}""", 404, "model", "model_not_found" },
         { "/v1/detokenize", """{"tokens": [1, "a"]}""", 400, "tokens[1]", "invalid_type" },
-        { "/v1/embeddings", "{}", 404, null, "unknown_url" },
         { "/v1/assistants", "{}", 404, null, "unknown_url" },
     };
 

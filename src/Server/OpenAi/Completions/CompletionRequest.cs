@@ -1,17 +1,12 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using Serving.Scheduling;
 using Serving.Server.Http;
 
 namespace Serving.Server.OpenAi;
 
-/// <summary>A prompt as it was given and as tokens.</summary>
-sealed record PromptText(int[] Ids, string? Text);
-
 /// <summary>A request of POST /v1/completions, checked: what to generate for each prompt, and how to reply.</summary>
 sealed record CompletionRequest(string Model, GenerationFields Fields, ImmutableArray<PromptText> Prompts, ImmutableArray<GenerationRequest> Generations)
 {
-    const int MaxPrompts = 2048;
     const int DefaultMaxTokens = 16;
 
     public int? Logprobs { get; init; }
@@ -31,7 +26,7 @@ sealed record CompletionRequest(string Model, GenerationFields Fields, Immutable
         var echoes = read.Flag("echo") ?? false;
         var asked = read.Integer("max_tokens", 0);
         var room = new ContextRoom(model, options.ClampMaxTokens, "prompt");
-        var prompts = ReadPrompts(read, model).Select(p => room.Truncated(p.Ids, fields.TruncatesPrompt, asked) is var ids && ids != p.Ids
+        var prompts = PromptText.ReadAll(read, "prompt", model, mayBeEmpty: true).Select(p => room.Truncated(p.Ids, fields.TruncatesPrompt, asked) is var ids && ids != p.Ids
             ? new PromptText(ids, null)
             : p).ToImmutableArray();
         var generations = prompts.Select(prompt => fields.Generation(prompt.Ids, drawn > fields.Choices ? logprobs ?? 0 : logprobs) with
@@ -51,30 +46,5 @@ sealed record CompletionRequest(string Model, GenerationFields Fields, Immutable
             throw ApiException.Invalid("best_of", "invalid_value", $"'best_of' is {drawn}; it must be at least 'n', which is {fields.Choices}.");
         return drawn == fields.Choices || !fields.Streams ? drawn : throw ApiException.Invalid("best_of", "invalid_value",
             "'best_of' above 'n' cannot be streamed: the best are known at the end.");
-    }
-
-    static IEnumerable<PromptText> ReadPrompts(RequestReader read, ServedModel model)
-    {
-        var prompt = read.Required("prompt");
-        if (prompt.IsString)
-            return [Encoded(prompt, read, model)];
-        if (!prompt.IsList)
-            throw prompt.WrongType("a string, a list of strings, a list of token ids or a list of such lists");
-        var items = prompt.AsList(1, int.MaxValue);
-        if (items.First().IsNumber)
-            return [new([.. items.Select(model.TokenId)], null)];
-        return prompt.AsList(1, MaxPrompts).Select(item => item.IsList
-            ? new([.. item.AsList(1, int.MaxValue).Select(model.TokenId)], null)
-            : Encoded(item, read, model));
-    }
-
-    static PromptText Encoded(RequestValue value, RequestReader read, ServedModel model)
-    {
-        var text = value.AsString();
-        if (model.Tokenizer is not { } tokenizer)
-            throw ApiException.Invalid(value.Path, "unsupported_value", $"'{value.Path}' is text, but this model has no tokenizer; send token ids.");
-        var ids = tokenizer.Encode(text, addSpecial: read.Flag("add_special_tokens") ?? true, parseSpecial: true);
-        return ids.Length > 0 ? new(ids, text) : throw ApiException.Invalid(value.Path, "empty_string",
-            $"'{value.Path}' has no tokens; a prompt must have at least one.");
     }
 }

@@ -1,0 +1,91 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using Serving.Scheduling;
+using Serving.Server.Http;
+
+namespace Serving.Server.OpenAi;
+
+/// <summary>The reply of POST /v1/embeddings.</summary>
+sealed record EmbeddingList(string Model, IReadOnlyList<Embedding> Data, EmbeddingUsage Usage)
+{
+    public string Object { get; } = "list";
+
+    /// <summary>Asks the engine for every vector of a request; leaving cancels those that are not there yet.</summary>
+    public static async Task<EmbeddingList> OfAsync(EmbeddingRequest request, ServedModel model, string salt, CancellationToken cancellation)
+    {
+        var pooled = new List<Generation>();
+        try
+        {
+            foreach (var asked in request.Generations)
+                pooled.Add(model.Engine.Start(asked with { CacheSalt = salt }, cancellation));
+            var data = new List<Embedding>(pooled.Count);
+            foreach (var generation in pooled)
+                data.Add(Embedding.Of(data.Count, await StateAsync(generation, cancellation), request));
+            return new(request.Model, data, new(request.Generations.Sum(g => g.Prompt.Length)));
+        }
+        catch (RequestRefusedException refusal)
+        {
+            throw TextRun.Refused(refusal);
+        }
+        finally
+        {
+            pooled.ForEach(generation => generation.Dispose());
+        }
+    }
+
+    static async Task<float[]> StateAsync(Generation generation, CancellationToken cancellation)
+    {
+        float[]? values = null;
+        await foreach (var happened in generation.Events.ReadAllAsync(cancellation))
+        {
+            if (happened is GenerationEvent.Embedding embedding)
+                values = embedding.Values;
+            else if (happened is GenerationEvent.Finished { Reason: FinishReason.Cancelled })
+                throw ApiException.Draining();
+            else if (happened is GenerationEvent.Finished { Error: { } error })
+                throw ApiException.Failed(error);
+        }
+        return values ?? throw ApiException.Failed("The engine gave no state.");
+    }
+}
+
+/// <summary>One input's vector, of length 1: a list of numbers, or their little-endian bytes in base64.</summary>
+sealed record Embedding(int Index, [property: System.Text.Json.Serialization.JsonPropertyName("embedding")] JsonElement Vector)
+{
+    public string Object { get; } = "embedding";
+
+    public static Embedding Of(int index, float[] state, EmbeddingRequest request)
+    {
+        var values = Normalized(state.AsSpan(0, request.Dimensions ?? state.Length));
+        return new(index, request.Packs
+            ? JsonSerializer.SerializeToElement(Packed(values), OpenAiJson.Plain.String)
+            : JsonSerializer.SerializeToElement(values, OpenAiJson.Plain.SingleArray));
+    }
+
+    /// <summary>The vector at length 1, added up in the order of its values.</summary>
+    static float[] Normalized(ReadOnlySpan<float> state)
+    {
+        var sum = 0.0;
+        foreach (var value in state)
+            sum += (double)value * value;
+        var scale = sum > 0 ? 1 / Math.Sqrt(sum) : 0;
+        var unit = new float[state.Length];
+        for (var i = 0; i < unit.Length; i++)
+            unit[i] = (float)(state[i] * scale);
+        return unit;
+    }
+
+    static string Packed(float[] values)
+    {
+        var bytes = new byte[values.Length * sizeof(float)];
+        for (var i = 0; i < values.Length; i++)
+            BinaryPrimitives.WriteSingleLittleEndian(bytes.AsSpan(i * sizeof(float)), values[i]);
+        return Convert.ToBase64String(bytes);
+    }
+}
+
+/// <summary>Tokens of all inputs; embeddings generate none.</summary>
+sealed record EmbeddingUsage(int PromptTokens)
+{
+    public int TotalTokens => PromptTokens;
+}
