@@ -28,6 +28,7 @@ public sealed class CachedElementsTests
     [InlineData("mlra_mfa", 28, 28, 28)]
     [InlineData("mlra_mla", 38, 38, 38)]
     [InlineData("qcqa", 60, 120, 40)]
+    [InlineData("cla", 48, 0, 48, 0)]
     [InlineData("cla_hunyuan", 48, 0, 48, 0)]
     [InlineData("clla", 32, 0, 32, 0)]
     [InlineData("clla_per_layer", 32, 8, 32, 8)]

@@ -5,8 +5,10 @@ using Serving.Model;
 namespace Serving.Attention.Families;
 
 /// <summary>
-/// Cross-layer attention (Brandon et al., arXiv 2405.12981) as Hunyuan has it: the first layer of a group makes keys and values, the
-/// others read them. Keys are cached turned and divided by their norm; a layer's own factors on them go into its queries.
+/// Cross-layer attention (Brandon et al., arXiv 2405.12981): some layers make keys and values, the others read them. Under its authors'
+/// names those are made of the layer's raw input through a norm of their own, and a list says whose rows a layer reads. As Hunyuan has it,
+/// the first layer of a group makes them, keys are cached turned and divided by their norm, and a layer's own factors on them go into its
+/// queries.
 /// </summary>
 public sealed class Cla : IAttentionFamily
 {
@@ -14,35 +16,72 @@ public sealed class Cla : IAttentionFamily
     public string Name => "CLA";
 
     /// <inheritdoc/>
-    public bool Describes(AttentionContext layer) => layer.Config.Bool("use_cla", false);
+    public bool Describes(AttentionContext layer) => layer.Config.Bool("use_cla", false) || layer.Config.Has("sharing_pattern");
 
     /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
-        var (hidden, heads, groups, width, config) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.HeadWidth, layer.Config);
+        var (heads, groups, width, config) = (layer.Heads, layer.Groups, layer.HeadWidth, layer.Config);
         if (groups < 1 || heads % groups != 0) throw config.Wrong("num_key_value_heads", $"{groups}", $"a divisor of the {heads} query heads");
-        var share = config.Int("cla_share_factor");
-        if (share < 1) throw config.Wrong("cla_share_factor", $"{share}", "a positive number of layers");
-        var normed = config.Bool("use_qk_norm", false);
-        int? owner = layer.Layer % share == 0 ? null : layer.Layer - layer.Layer % share;
+        var listed = config.Has("sharing_pattern");
+        var owner = listed ? Listed(layer) : Grouped(layer);
+        var (key, value, query, output) = listed ? OfRawInput(layer) : OfNormedInput(layer);
         return new()
         {
             Streams =
             [
-                new("key", Projection.Of(
-                    layer.Linear("k_proj", groups * width, hidden), layer.Rotate(width),
-                    normed ? new Step.Normalize(NormKind.RootMeanSquare, width, layer.Epsilon, null) : null), width, groups) { OwnedBy = owner },
-                new("value", Projection.Of(layer.Linear("v_proj", groups * width, hidden)), width, groups) { OwnedBy = owner },
+                new("key", key, width, groups) { OwnedBy = owner == layer.Layer ? null : owner },
+                new("value", value, width, groups) { OwnedBy = owner == layer.Layer ? null : owner },
             ],
-            Branch = new(heads, Projection.Of(
-                layer.Linear("q_proj", heads * width, hidden), layer.Rotate(width), normed ? layer.Norm("query_layernorm", width) : null,
-                normed ? Step.Linear.From(new MadeMatrix.Diagonal(layer.Stored("key_layernorm.weight", width))) : null), "key")
+            Branch = new(heads, query, "key")
             {
                 Value = "value",
                 Scale = layer.Scale ?? 1 / MathF.Sqrt(width),
-                Output = Projection.Of(layer.Linear("o_proj", hidden, heads * width)),
+                Output = output,
             },
             Rows = layer.Rows,
         };
+    }
+
+    static int Listed(AttentionContext layer)
+    {
+        var (config, pattern) = (layer.Config, layer.Config.Ints("sharing_pattern")!);
+        return layer.Layer < pattern.Length && pattern[layer.Layer] is >= 0 and var owner && owner <= layer.Layer && pattern[owner] == owner
+            ? owner
+            : throw config.Wrong("sharing_pattern", $"[{string.Join(", ", pattern)}]", $"for layer {layer.Layer} the number of itself or of an earlier layer that reads its own rows");
+    }
+
+    static int Grouped(AttentionContext layer)
+    {
+        var share = layer.Config.Int("cla_share_factor");
+        if (share < 1) throw layer.Config.Wrong("cla_share_factor", $"{share}", "a positive number of layers");
+        return layer.Layer - layer.Layer % share;
+    }
+
+    static (Projection Key, Projection Value, Projection Query, Projection Output) OfRawInput(AttentionContext layer)
+    {
+        var (hidden, heads, groups, width) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.HeadWidth);
+        // The rows of a head are its key's, then its value's.
+        var both = layer.Linear("kv_proj.kv_attn", groups * width, hidden) with { Of = 2 * groups * width, Parts = groups };
+        return (
+            Projection.Of(Norm("kv_proj.ln"), both, layer.Rotate(width)),
+            Projection.Of(Norm("kv_proj.ln"), both with { First = width }),
+            Projection.Of(Norm("ln_1"), layer.Linear("sequence_mixer.q_attn", heads * width, hidden), layer.Rotate(width)),
+            Projection.Of(layer.Linear("sequence_mixer.c_proj", hidden, heads * width)));
+
+        Step.Normalize Norm(string name) => new(NormKind.RootMeanSquare, hidden, layer.Epsilon, $"{layer.Prefix}{name}.weight");
+    }
+
+    static (Projection Key, Projection Value, Projection Query, Projection Output) OfNormedInput(AttentionContext layer)
+    {
+        var (hidden, heads, groups, width) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.HeadWidth);
+        var normed = layer.Config.Bool("use_qk_norm", false);
+        return (
+            Projection.Of(layer.Linear("k_proj", groups * width, hidden), layer.Rotate(width),
+                normed ? new Step.Normalize(NormKind.RootMeanSquare, width, layer.Epsilon, null) : null),
+            Projection.Of(layer.Linear("v_proj", groups * width, hidden)),
+            Projection.Of(layer.Linear("q_proj", heads * width, hidden), layer.Rotate(width), normed ? layer.Norm("query_layernorm", width) : null,
+                normed ? Step.Linear.From(new MadeMatrix.Diagonal(layer.Stored("key_layernorm.weight", width))) : null),
+            Projection.Of(layer.Linear("o_proj", hidden, heads * width)));
     }
 }

@@ -13,7 +13,8 @@ public sealed class ProjectionLayer
     readonly Stage[] _stages;
 
     /// <summary>Binds a chain to its weights.</summary>
-    public ProjectionLayer(Projection plan, LayerContext context) => _stages = [.. plan.Steps.Select(step => Bind(step, context))];
+    public ProjectionLayer(Projection plan, LayerContext context) =>
+        _stages = [.. (plan.Steps is [var first, ..] && WorksInPlace(first) ? [new Step.Repeat(1), .. plan.Steps] : plan.Steps).Select(step => Bind(step, context))];
 
     /// <summary>Runs the chain. The result lies in scratch memory, unless the chain is empty; the input is not changed.</summary>
     public Tensor Run(Tensor rows)
@@ -28,6 +29,8 @@ public sealed class ProjectionLayer
         plan.Weight is null ? default : context.Weights.Vector(plan.Weight),
         plan.Bias is null ? default : context.Weights.Vector(plan.Bias),
         plan.Offset);
+
+    static bool WorksInPlace(Step step) => step is Step.Normalize or Step.Rotate or Step.Multiply or Step.MultiplyByPosition;
 
     static Stage Bind(Step step, LayerContext context) => step switch
     {
