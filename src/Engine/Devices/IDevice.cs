@@ -117,4 +117,31 @@ public interface IDevice : IDisposable
 
     /// <summary>Copies whole pages of a stream: page from[i] onto page to[i].</summary>
     void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to);
+
+    /// <summary>
+    /// Side by side for every vector of a row: that vector in the rows before it, the oldest first, and in the row itself. The state holds
+    /// the rows before the next one [rows before x heads * width]; a window is as many rows longer as the destination is wider.
+    /// </summary>
+    void Recall(Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination);
+
+    /// <summary>
+    /// destination[r, h] = bias[h] + the sum over taps t of weights[h, t] * windows[r, h, t], value by value: a convolution over windows
+    /// [rows x heads x taps * width], whose weights [1 x heads x taps * width] and biases [1 x heads * width], if any, are shared by all rows.
+    /// </summary>
+    void Convolve(Tensor windows, Tensor weights, Tensor bias, Tensor destination);
+
+    /// <summary>Each row becomes the running sum of its sequence's rows up to itself; the sum so far is the state.</summary>
+    void Accumulate(RunningSum rule, Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination);
+
+    /// <summary>
+    /// The gated delta rule (arXiv 2412.06464, 2510.26692), row by row: every head has a memory S [key width x value width], the state.
+    /// S = exp(decay) S by rows; S += key (strength (value - S^T key))^T; destination [rows x heads x value width] = S^T query.
+    /// </summary>
+    void Delta(DeltaRows rows, StateRows state, RowBatch batch, StateBatch places, Tensor destination);
+
+    /// <summary>destination[r, h] = the sum of products of two vectors [rows x heads].</summary>
+    void Dot(Tensor left, Tensor right, Tensor destination);
+
+    /// <summary>Every vector becomes e^x over the sum of e^x of its values, in place.</summary>
+    void Softmax(Tensor vectors);
 }

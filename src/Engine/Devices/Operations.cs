@@ -44,6 +44,9 @@ public enum Activation
 
     /// <summary>The hyperbolic tangent.</summary>
     Tanh,
+
+    /// <summary>ln(1 + e^x).</summary>
+    Softplus,
 }
 
 /// <summary>

@@ -168,6 +168,61 @@ public static class ShapeChecks
         if (from.Length != to.Length) throw Mismatch("copy pages", $"{from.Length} pages onto {to.Length}");
     }
 
+    /// <summary>The arguments of <see cref="IDevice.Recall"/>.</summary>
+    public static void Recall(Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        if (source.Width < 1 || source.Heads != destination.Heads || destination.Width % source.Width != 0 || source.Rows != destination.Rows
+            || state.Width != destination.Columns - source.Columns)
+            throw Mismatch("recall", $"source {Of(source)}, a state of {state.Width} values, destination {Of(destination)}");
+        Places("recall", source, batch, places);
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Convolve"/>.</summary>
+    public static void Convolve(Tensor windows, Tensor weights, Tensor bias, Tensor destination)
+    {
+        if (windows.Rows != destination.Rows || windows.Heads != destination.Heads || destination.Width < 1 || windows.Width % destination.Width != 0
+            || weights.Columns != windows.Columns || (!bias.IsEmpty && bias.Columns != destination.Columns))
+            throw Mismatch("convolve", $"windows {Of(windows)}, weights {Of(weights)}, bias {Of(bias)}, destination {Of(destination)}");
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Accumulate"/>.</summary>
+    public static void Accumulate(Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        Same("accumulate", source, destination);
+        if (state.Width != source.Columns) throw Mismatch("accumulate", $"source {Of(source)}, a state of {state.Width} values");
+        Places("accumulate", source, batch, places);
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Delta"/>.</summary>
+    public static void Delta(DeltaRows rows, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        var (query, value) = (rows.Query, rows.Value);
+        Same("apply the delta rule", query, rows.Key);
+        Same("apply the delta rule", query, rows.LogDecay);
+        Same("apply the delta rule", value, destination);
+        if (value.Rows != query.Rows || value.Heads != query.Heads || rows.Strength.Rows != query.Rows || rows.Strength.Columns != query.Heads
+            || state.Width != query.Columns * value.Width)
+            throw Mismatch("apply the delta rule",
+                $"queries {Of(query)}, values {Of(value)}, strengths {Of(rows.Strength)}, a state of {state.Width} values");
+        Places("apply the delta rule", query, batch, places);
+    }
+
+    /// <summary>The arguments of <see cref="IDevice.Dot"/>.</summary>
+    public static void Dot(Tensor left, Tensor right, Tensor destination)
+    {
+        Same("multiply vectors", left, right);
+        if (destination.Rows != left.Rows || destination.Columns != left.Heads)
+            throw Mismatch("multiply vectors", $"{Of(left)} into {Of(destination)}");
+    }
+
+    static void Places(string operation, Tensor source, RowBatch batch, StateBatch places)
+    {
+        if (source.Rows != batch.Rows || places.Runs != batch.Runs)
+            throw Mismatch(operation, $"{Of(source)}, {batch.Rows} rows in {batch.Runs} runs with {places.Runs} places");
+        foreach (var place in places.Places)
+            if (place < 0) throw Mismatch(operation, $"a run has no place for its state");
+    }
+
     static void Tables(int rowsPerPage, RowBatch batch, PageBatch pages)
     {
         for (var run = 0; run < batch.Runs; run++)

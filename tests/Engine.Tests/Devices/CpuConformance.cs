@@ -12,3 +12,5 @@ public sealed class CpuElements() : ElementConformance(threads => new CpuDevice(
 public sealed class CpuAttends() : AttendConformance(threads => new CpuDevice(threads));
 
 public sealed class CpuExpanded() : ExpandedConformance(threads => new CpuDevice(threads));
+
+public sealed class CpuStates() : StateConformance(threads => new CpuDevice(threads));

@@ -11,3 +11,5 @@ public sealed class ReferenceExperts() : ExpertConformance(_ => new ReferenceDev
 public sealed class ReferenceElements() : ElementConformance(_ => new ReferenceDevice());
 
 public sealed class ReferenceAttends() : AttendConformance(_ => new ReferenceDevice());
+
+public sealed class ReferenceStateConformance() : StateConformance(_ => new ReferenceDevice());

@@ -11,6 +11,7 @@ public sealed unsafe class CpuDevice : IDevice
     readonly Attending _attending;
     readonly Expanding _expanding;
     readonly RowOperations _rows;
+    readonly StateOperations _states;
     readonly Dictionary<nint, long> _memory = [];
     readonly List<CpuMatrix> _matrices = [];
 
@@ -23,6 +24,7 @@ public sealed unsafe class CpuDevice : IDevice
         _attending = new Attending(_team);
         _expanding = new Expanding(_team, _products);
         _rows = new RowOperations(_team);
+        _states = new StateOperations(_team);
     }
 
     /// <inheritdoc/>
@@ -203,6 +205,44 @@ public sealed unsafe class CpuDevice : IDevice
         for (var i = 0; i < from.Length; i++)
             Buffer.MemoryCopy(PageRows.At(stream, from[i], 0, 0), PageRows.At(stream, to[i], 0, 0), bytes, bytes);
     }
+
+    /// <inheritdoc/>
+    public void Recall(Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        ShapeChecks.Recall(source, state, batch, places, destination);
+        _states.Recall(source, state, batch, places, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Convolve(Tensor windows, Tensor weights, Tensor bias, Tensor destination)
+    {
+        ShapeChecks.Convolve(windows, weights, bias, destination);
+        _rows.Convolve(windows, weights, bias, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Accumulate(RunningSum rule, Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        ShapeChecks.Accumulate(source, state, batch, places, destination);
+        _states.Accumulate(rule, source, state, batch, places, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Delta(DeltaRows rows, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        ShapeChecks.Delta(rows, state, batch, places, destination);
+        _states.Delta(rows, state, batch, places, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Dot(Tensor left, Tensor right, Tensor destination)
+    {
+        ShapeChecks.Dot(left, right, destination);
+        _rows.Dot(left, right, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Softmax(Tensor vectors) => _rows.Softmax(vectors);
 
     /// <summary>Ends the threads and gives all memory back, that of the matrices included.</summary>
     public void Dispose()

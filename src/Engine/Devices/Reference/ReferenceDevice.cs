@@ -252,4 +252,61 @@ public sealed class ReferenceDevice : IDevice
         for (var i = 0; i < from.Length; i++)
             stream.Page(from[i]).CopyTo(stream.Page(to[i]));
     }
+
+    /// <summary>Every vector beside those before it.</summary>
+    public void Recall(Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        ShapeChecks.Recall(source, state, batch, places, destination);
+        ReferenceStates.Recall(source, state, batch, places, destination);
+    }
+
+    /// <summary>A convolution over windows, value by value.</summary>
+    public void Convolve(Tensor windows, Tensor weights, Tensor bias, Tensor destination)
+    {
+        ShapeChecks.Convolve(windows, weights, bias, destination);
+        var taps = windows.Width / destination.Width;
+        for (var row = 0; row < windows.Rows; row++)
+            for (var column = 0; column < destination.Columns; column++)
+            {
+                var (head, at) = Math.DivRem(column, destination.Width);
+                double sum = bias.IsEmpty ? 0 : bias.At(0, column);
+                for (var tap = 0; tap < taps; tap++)
+                {
+                    var i = tap * destination.Width + at;
+                    sum += (double)weights.At(0, head * windows.Width + i) * windows.Vector(row, head)[i];
+                }
+                destination.At(row, column) = (float)sum;
+            }
+    }
+
+    /// <summary>Running sums.</summary>
+    public void Accumulate(RunningSum rule, Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        ShapeChecks.Accumulate(source, state, batch, places, destination);
+        ReferenceStates.Accumulate(rule, source, state, batch, places, destination);
+    }
+
+    /// <summary>The delta rule.</summary>
+    public void Delta(DeltaRows rows, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        ShapeChecks.Delta(rows, state, batch, places, destination);
+        ReferenceStates.Delta(rows, state, batch, places, destination);
+    }
+
+    /// <summary>Sums of products of vectors.</summary>
+    public void Dot(Tensor left, Tensor right, Tensor destination)
+    {
+        ShapeChecks.Dot(left, right, destination);
+        for (var row = 0; row < left.Rows; row++)
+            for (var head = 0; head < left.Heads; head++)
+                destination.At(row, head) = (float)ReferenceMatrix.Dot(left.Vector(row, head), right.Vector(row, head));
+    }
+
+    /// <summary>Softmax of every vector.</summary>
+    public void Softmax(Tensor vectors)
+    {
+        for (var row = 0; row < vectors.Rows; row++)
+            for (var head = 0; head < vectors.Heads; head++)
+                ReferenceElements.Softmax(vectors.Vector(row, head));
+    }
 }

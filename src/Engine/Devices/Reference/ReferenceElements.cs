@@ -29,6 +29,16 @@ static class ReferenceElements
         }
     }
 
+    /// <summary>e^x over the sum of e^x, in place.</summary>
+    public static void Softmax(Span<float> values)
+    {
+        var greatest = double.NegativeInfinity;
+        foreach (var value in values) greatest = Math.Max(greatest, value);
+        var sum = 0.0;
+        foreach (var value in values) sum += Math.Exp(value - greatest);
+        for (var i = 0; i < values.Length; i++) values[i] = (float)(Math.Exp(values[i] - greatest) / sum);
+    }
+
     /// <summary>The gate's part of a rule.</summary>
     public static double Activate(GateRule rule, double gate)
     {
@@ -48,6 +58,7 @@ static class ReferenceElements
         Activation.ReluSquared => Math.Max(x, 0) * Math.Max(x, 0),
         Activation.Sigmoid => 1 / (1 + Math.Exp(-x)),
         Activation.Tanh => Math.Tanh(x),
+        Activation.Softplus => Math.Max(x, 0) + Math.Log(1 + Math.Exp(-Math.Abs(x))),
         _ => throw new ArgumentOutOfRangeException(nameof(activation), $"No activation has the number {(int)activation}."),
     };
 

@@ -41,6 +41,44 @@ static unsafe class Elementwise
         for (; i < width; i++) destination[i] *= factor;
     }
 
+    /// <summary>destination = bias + the sum over taps of weights * windows, tap after tap, for one vector; bias may be null.</summary>
+    public static void Convolve(float* windows, float* weights, float* bias, float* destination, int width, int taps)
+    {
+        var i = 0;
+        for (; i <= width - Lanes.Count; i += Lanes.Count)
+        {
+            var sum = bias is null ? Vector512<float>.Zero : Vector512.Load(bias + i);
+            for (var tap = 0; tap < taps; tap++)
+                sum = Vector512.FusedMultiplyAdd(Vector512.Load(windows + tap * width + i), Vector512.Load(weights + tap * width + i), sum);
+            sum.Store(destination + i);
+        }
+        for (; i < width; i++)
+        {
+            var sum = bias is null ? 0 : bias[i];
+            for (var tap = 0; tap < taps; tap++) sum = MathF.FusedMultiplyAdd(windows[tap * width + i], weights[tap * width + i], sum);
+            destination[i] = sum;
+        }
+    }
+
+    /// <summary>The sum of products of two vectors.</summary>
+    public static float Dot(float* left, float* right, int width)
+    {
+        var (sum, i) = (Vector512<float>.Zero, 0);
+        for (; i <= width - Lanes.Count; i += Lanes.Count) sum = Vector512.FusedMultiplyAdd(Vector512.Load(left + i), Vector512.Load(right + i), sum);
+        var total = Lanes.Sum(sum);
+        for (; i < width; i++) total = MathF.FusedMultiplyAdd(left[i], right[i], total);
+        return total;
+    }
+
+    /// <summary>e^x over the sum of e^x, in place, for one vector.</summary>
+    public static void Softmax(float* values, int width)
+    {
+        var (greatest, sum) = (float.NegativeInfinity, 0f);
+        for (var i = 0; i < width; i++) greatest = MathF.Max(greatest, values[i]);
+        for (var i = 0; i < width; i++) sum += values[i] = Lanes.Exp(Vector512.Create(values[i] - greatest))[0];
+        for (var i = 0; i < width; i++) values[i] /= sum;
+    }
+
     /// <summary>destination = gate and up by the rule, for one vector; up may be null.</summary>
     public static void Activate(GateRule rule, float* gate, float* up, float* destination, int width)
     {
@@ -53,6 +91,7 @@ static unsafe class Elementwise
             case Activation.ReluSquared: Map<ReluSquared>(rule, gate, up, destination, width); break;
             case Activation.Sigmoid: Map<SigmoidOf>(rule, gate, up, destination, width); break;
             case Activation.Tanh: Map<TanhOf>(rule, gate, up, destination, width); break;
+            case Activation.Softplus: Map<Softplus>(rule, gate, up, destination, width); break;
             default: throw new ArgumentOutOfRangeException(nameof(rule), $"{rule.Function} is no activation.");
         }
     }
@@ -125,6 +164,18 @@ static unsafe class Elementwise
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<float> Of(Vector512<float> x) => Lanes.Tanh(x);
+    }
+
+    // Of the few values a token has: the library's logarithm, value by value.
+    readonly struct Softplus : IFunction
+    {
+        public static Vector512<float> Of(Vector512<float> x)
+        {
+            var values = stackalloc float[Lanes.Count];
+            x.Store(values);
+            for (var i = 0; i < Lanes.Count; i++) values[i] = (float)(Math.Max(values[i], 0) + Math.Log(1 + Math.Exp(-Math.Abs((double)values[i]))));
+            return Vector512.Load(values);
+        }
     }
 
     readonly struct Gelu : IFunction

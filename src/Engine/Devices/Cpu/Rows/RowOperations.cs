@@ -61,6 +61,17 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
     public void Scale(Tensor destination, float factor, Tensor factors) =>
         Run(new ScaleJob { Destination = destination, Factor = factor, Factors = factors }, destination);
 
+    /// <summary>A convolution over windows, value by value.</summary>
+    public void Convolve(Tensor windows, Tensor weights, Tensor bias, Tensor destination) =>
+        Run(new ConvolveJob { Windows = windows, Weights = weights, Bias = bias, Destination = destination }, windows);
+
+    /// <summary>Sums of products of vectors.</summary>
+    public void Dot(Tensor left, Tensor right, Tensor destination) =>
+        Run(new DotJob { Left = left, Right = right, Destination = destination }, left);
+
+    /// <summary>Softmax of every vector.</summary>
+    public void Softmax(Tensor vectors) => Run(new SoftmaxJob { Vectors = vectors }, vectors);
+
     /// <summary>destination[i] = source[rows[i]].</summary>
     public static void Gather(Tensor source, ReadOnlySpan<int> rows, Tensor destination)
     {
@@ -143,6 +154,45 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
             var each = Factors.Columns > 1 ? 1 : 0;
             for (var head = 0; head < Destination.Heads; head++)
                 Elementwise.Scale(Destination.At(part, head), factors is null ? Factor : factors[head * each], Destination.Width);
+        }
+    }
+
+    struct ConvolveJob : IJob
+    {
+        public Tensor Windows, Weights, Bias, Destination;
+
+        public readonly void Run(int part, int worker)
+        {
+            var (width, span) = (Destination.Width, Windows.Width);
+            var packed = Weights.Width == span ? 0 : span;
+            for (var head = 0; head < Windows.Heads; head++)
+            {
+                var weights = packed > 0 ? Weights.At(0) + head * packed : Weights.At(0, head);
+                var bias = Bias.IsEmpty ? null : Bias.At(0) + head * width;
+                Elementwise.Convolve(Windows.At(part, head), weights, bias, Destination.At(part, head), width, span / width);
+            }
+        }
+    }
+
+    struct DotJob : IJob
+    {
+        public Tensor Left, Right, Destination;
+
+        public readonly void Run(int part, int worker)
+        {
+            for (var head = 0; head < Left.Heads; head++)
+                Destination.At(part, head / Destination.Width)[head % Destination.Width] =
+                    Elementwise.Dot(Left.At(part, head), Right.At(part, head), Left.Width);
+        }
+    }
+
+    struct SoftmaxJob : IJob
+    {
+        public Tensor Vectors;
+
+        public readonly void Run(int part, int worker)
+        {
+            for (var head = 0; head < Vectors.Heads; head++) Elementwise.Softmax(Vectors.At(part, head), Vectors.Width);
         }
     }
 }
