@@ -7,12 +7,13 @@ namespace Serving.Server.Bench;
 sealed record Measured(string What, int Batch, double TokensPerSecond, double Least, double Most);
 
 /// <summary>
-/// Measures an engine without a server around it. Prompts are random ids, nothing is shared and nothing stops early, so that every
-/// sequence takes the same number of steps.
+/// Measures an engine without a server around it. Prompts are random ids, nothing is shared between sequences and nothing stops early, so
+/// that every sequence takes the same number of steps.
 /// </summary>
 sealed class EngineBench(LlmEngine engine, int tokens, int promptTokens)
 {
     readonly Random _ids = new(1);
+    readonly Dictionary<int, int[]> _prompts = [];
 
     /// <summary>Measures prefill and decode at every batch size, interleaved, <paramref name="repeats"/> times.</summary>
     public async Task<IReadOnlyList<Measured>> RunAsync(IReadOnlyList<int> batches, int prefill, int repeats, CancellationToken cancellation)
@@ -34,29 +35,32 @@ sealed class EngineBench(LlmEngine engine, int tokens, int promptTokens)
         return new(what, batch, rates[rates.Count / 2], rates[0], rates[^1]);
     }
 
-    async Task<double> PrefillAsync(int length, CancellationToken cancellation)
+    /// <summary>Tokens a second of a prompt that nobody has seen.</summary>
+    public async Task<double> PrefillAsync(int length, CancellationToken cancellation)
     {
+        var prompt = Random(length);
         var started = Stopwatch.GetTimestamp();
-        await RunOneAsync(length, 1, cancellation);
+        await RunOneAsync(prompt, 1, cancellation);
         return length / Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
-    /// <summary>Tokens a second while all sequences run: from the last one's first token to the first one's last.</summary>
-    async Task<double> DecodeAsync(int batch, CancellationToken cancellation)
+    /// <summary>
+    /// Tokens a second while all sequences run: from the last one's first token to the first one's last. A sequence has the same prompt
+    /// each time, so that repeats find its full pages; each has a prompt, and pages, of its own.
+    /// </summary>
+    public async Task<double> DecodeAsync(int batch, CancellationToken cancellation)
     {
-        var times = await Task.WhenAll(Enumerable.Range(0, batch).Select(_ => RunOneAsync(promptTokens, tokens, cancellation)));
+        for (var i = _prompts.Count; i < batch; i++) _prompts[i] = Random(promptTokens);
+        var times = await Task.WhenAll(Enumerable.Range(0, batch).Select(i => RunOneAsync(_prompts[i], tokens, cancellation)));
         var (from, to) = (times.Max(t => t[0]), times.Min(t => t[^1]));
         return times.Sum(t => t.Count(time => time > from && time <= to)) / Stopwatch.GetElapsedTime(from, to).TotalSeconds;
     }
 
-    async Task<List<long>> RunOneAsync(int prompt, int wanted, CancellationToken cancellation)
+    int[] Random(int length) => [.. Enumerable.Range(0, length).Select(_ => _ids.Next(engine.VocabularySize))];
+
+    async Task<List<long>> RunOneAsync(int[] prompt, int wanted, CancellationToken cancellation)
     {
-        using var generation = engine.Start(new()
-        {
-            Prompt = [.. Enumerable.Range(0, prompt).Select(_ => _ids.Next(engine.VocabularySize))],
-            MaxTokens = wanted,
-            Sampling = new() { Temperature = 0 },
-        }, cancellation);
+        using var generation = engine.Start(new() { Prompt = [.. prompt], MaxTokens = wanted, Sampling = new() { Temperature = 0 } }, cancellation);
         var times = new List<long>(wanted);
         await foreach (var happened in generation.Events.ReadAllAsync(cancellation))
         {

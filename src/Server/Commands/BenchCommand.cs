@@ -12,6 +12,7 @@ static class BenchCommand
     {
         var command = new Command("bench", "Measures speed.");
         command.Add(Engine());
+        command.Add(CompareCommand.Create());
         return command;
     }
 
@@ -61,4 +62,5 @@ sealed record BenchReport(string Model, string Device, long ModelBytes, double R
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(List<Compared>))]
 sealed partial class BenchJson : JsonSerializerContext;
