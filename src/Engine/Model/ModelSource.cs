@@ -132,6 +132,15 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
     /// <summary>Experts PREFIXexperts.N., or stacked as PREFIXexperts., behind the router PREFIXgate.</summary>
     public RoutedFeedForward Experts(string prefix, RoutingRule rule, int width)
     {
+        // Gate and up rows of each expert in one stack, gates first.
+        if (Tensors.Has($"{prefix}experts.gate_up_proj.weight"))
+        {
+            var (gate, down) = (Linear($"{prefix}experts.gate_up_proj", width, HiddenSize) with { Of = 2 * width }, Linear($"{prefix}experts.down_proj", HiddenSize, width));
+            return new(Linear($"{prefix}gate", rule.Experts, HiddenSize), rule, new DenseFeedForward(gate, gate with { First = width }, down, Activation))
+            {
+                Experts = rule.Experts,
+            };
+        }
         var expert = Tensors.Has($"{prefix}experts.gate_proj.weight") ? $"{prefix}experts." : $"{prefix}experts.{{0}}.";
         return new(Linear($"{prefix}gate", rule.Experts, HiddenSize), rule, Dense(expert, width)) { Experts = rule.Experts };
     }

@@ -6,6 +6,7 @@ namespace Serving.Tests;
 /// <summary>Writes GGUF files by hand, so that tests can make them lie.</summary>
 sealed class GgufBytes
 {
+    readonly HashSet<string> _keys = [];
     readonly List<byte> _pairs = [];
     readonly List<byte> _tensors = [];
     readonly List<byte> _data = [];
@@ -42,18 +43,31 @@ sealed class GgufBytes
         writer.Write(type);
         value(writer);
         _pairs.AddRange(stream.ToArray());
+        _keys.Add(key);
         Pairs++;
         return this;
     }
 
+    public GgufBytes Bools(string key, params bool[] values) => Pair(key, 9, writer =>
+    {
+        writer.Write(7u);
+        writer.Write((ulong)values.Length);
+        foreach (var value in values) writer.Write(value);
+    });
+
+    /// <summary>Whether no pair of this key was written yet.</summary>
+    public bool Unsaid(string key) => !_keys.Contains(key);
+
     public GgufBytes Bool(string key, bool value) => Pair(key, 7, writer => writer.Write(value));
 
     /// <summary>A float32 tensor of a shape, outermost size first.</summary>
-    public GgufBytes Tensor(string name, int[] shape, float[] values)
+    public GgufBytes Tensor(string name, int[] shape, float[] values) => Tensor(name, shape, 0, MemoryMarshal.AsBytes(values.AsSpan()));
+
+    /// <summary>A tensor of a shape, outermost size first, as the bytes of a stored type.</summary>
+    public GgufBytes Tensor(string name, int[] shape, uint type, ReadOnlySpan<byte> bytes)
     {
         var start = _data.Count;
-        Tensor(name, [.. shape.Reverse().Select(size => (ulong)size)], 0, values.Length * sizeof(float));
-        var bytes = MemoryMarshal.AsBytes(values.AsSpan());
+        Tensor(name, [.. shape.Reverse().Select(size => (ulong)size)], type, bytes.Length);
         bytes.CopyTo(CollectionsMarshal.AsSpan(_data)[start..]);
         return this;
     }

@@ -1,17 +1,21 @@
-using System.Text.Json;
 using Serving.Devices.Reference;
 using Serving.Model;
 
 namespace Serving.Tests;
 
-/// <summary>Hugging Face fixtures as GGUF files give the same golden logits.</summary>
+/// <summary>Models as GGUF files give the same logits as under Hugging Face's names.</summary>
 public sealed class GgufArchitectureTests
 {
     [Theory]
+    [InlineData("hf/llama_mha", "llama", false)]
+    [InlineData("hf/llama_bias_linear", "llama", false)]
     [InlineData("hf/qwen2", "qwen2", false)]
     [InlineData("hf/qwen3", "qwen3", false)]
     [InlineData("hf/qwen3_moe", "qwen3moe", false)]
     [InlineData("hf/phi3_longrope", "phi3", false)]
+    [InlineData("hf/gemma2", "gemma2", false)]
+    [InlineData("hf/gemma3_text", "gemma3", false)]
+    [InlineData("hf/minicpm3", "minicpm3", false)]
     [InlineData("hf/deepseek_v2_lite", "deepseek2", false)]
     [InlineData("hf/deepseek_v2_lite", "deepseek2", true)]
     [InlineData("hf/deepseek_v3", "deepseek2", false)]
@@ -19,74 +23,68 @@ public sealed class GgufArchitectureTests
     public void A_fixture_as_gguf_gives_its_golden_logits(string fixture, string architecture, bool split)
     {
         using var folder = new TemporaryFolder();
-        var (heads, content) = !split ? (0, 0) : fixture == "hf/deepseek_v3" ? (5, 22) : (6, 20);
-        var path = GgufModel.Write(fixture, folder.Path, file => Describe(fixture, file, architecture, split), heads, content);
+        var path = GgufModel.Write(TinyModel.Of(fixture), architecture, folder.Path, split);
         using var golden = Golden.Open(fixture);
-        using var harness = new DecoderHarness(Checkpoint.Open(path), new ReferenceDevice(), expands: true);
+        using var harness = new DecoderHarness(Checkpoint.Open(path), new ReferenceDevice(), expands: fixture.Contains("deepseek"));
         foreach (var test in golden.Cases)
-            foreach (var expanded in (bool[])[false, true])
+            foreach (var expanded in fixture.Contains("deepseek") ? (bool[])[false, true] : [false])
                 Golden.Near(
                     test.Logits, harness.Prefill(test.Prompt, test.Prompt.Length, test.Limit, expanded), golden.Tolerance,
                     $"{fixture} case {test.Number}, expanded {expanded}");
     }
 
-    static readonly (string Config, string Gguf)[] Sizes =
-    [
-        ("num_hidden_layers", "block_count"), ("max_position_embeddings", "context_length"), ("hidden_size", "embedding_length"),
-        ("intermediate_size", "feed_forward_length"), ("num_attention_heads", "attention.head_count"),
-        ("num_key_value_heads", "attention.head_count_kv"), ("kv_lora_rank", "attention.kv_lora_rank"), ("q_lora_rank", "attention.q_lora_rank"),
-        ("n_routed_experts", "expert_count"), ("num_local_experts", "expert_count"), ("num_experts_per_tok", "expert_used_count"),
-        ("n_shared_experts", "expert_shared_count"), ("moe_intermediate_size", "expert_feed_forward_length"),
-        ("first_k_dense_replace", "leading_dense_block_count"), ("n_group", "expert_group_count"), ("topk_group", "expert_group_used_count"),
-    ];
-
-    static void Describe(string fixture, GgufBytes file, string architecture, bool split)
+    [Theory]
+    [InlineData("gpt_oss", "gpt-oss")]
+    [InlineData("glm4_moe", "glm4moe")]
+    public void A_model_as_gguf_gives_the_logits_of_its_folder(string modelType, string architecture)
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Fixtures.Path(fixture), "config.json")));
-        var config = json.RootElement;
-        var rope = config.GetProperty("rope_parameters");
-        uint? Size(string key) => config.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetUInt32() : null;
-        file.Text("general.architecture", architecture);
-        foreach (var (key, name) in Sizes)
-            if (Size(key) is { } size) file.UInt32($"{architecture}.{name}", size);
-        file.Float32($"{architecture}.attention.layer_norm_rms_epsilon", config.GetProperty("rms_norm_eps").GetSingle());
-        file.Float32($"{architecture}.rope.freq_base", rope.GetProperty("rope_theta").GetSingle());
-        if (architecture == "deepseek2") DescribeLatent(config, file, split);
-        else if (Size("head_dim") is { } width) file.UInt32($"{architecture}.attention.key_length", width).UInt32($"{architecture}.attention.value_length", width);
-        if (architecture == "phi3") DescribeLongRope(rope, file);
-        if (rope.GetProperty("rope_type").GetString() == "yarn") DescribeYarn(rope, file);
+        using var folder = new TemporaryFolder();
+        var model = TinyGguf.Of(modelType);
+        int[] prompt = [.. Enumerable.Range(0, 70).Select(i => i * i % 150)];
+        using var file = new DecoderHarness(Checkpoint.Open(GgufModel.Write(model, architecture, folder.Path)), new ReferenceDevice());
+        using var whole = new DecoderHarness(Checkpoint.Open(model.WriteFolder(folder.Path)), new ReferenceDevice());
+        Golden.Near(whole.Prefill(prompt, 70, 80), file.Prefill(prompt, 70, 80), 1e-4f, modelType);
     }
 
-    static void DescribeLatent(JsonElement config, GgufBytes file, bool split)
+    [Fact]
+    public void Layers_that_predict_further_tokens_are_left_out()
     {
-        uint Size(string key) => config.GetProperty(key).GetUInt32();
-        var (key, value) = (Size("qk_nope_head_dim") + Size("qk_rope_head_dim"), Size("v_head_dim"));
-        file.UInt32("deepseek2.rope.dimension_count", Size("qk_rope_head_dim"));
-        file.UInt32("deepseek2.attention.key_length", split ? Size("kv_lora_rank") + Size("qk_rope_head_dim") : key);
-        file.UInt32("deepseek2.attention.value_length", split ? Size("kv_lora_rank") : value);
-        if (split) file.UInt32("deepseek2.attention.key_length_mla", key).UInt32("deepseek2.attention.value_length_mla", value);
-        var sigmoid = config.GetProperty("model_type").GetString() == "deepseek_v3";
-        if (sigmoid) file.Bool("deepseek2.expert_weights_norm", true);
-        file.UInt32("deepseek2.expert_gating_func", sigmoid ? 2u : 1u);
-        file.Float32("deepseek2.expert_weights_scale", config.GetProperty("routed_scaling_factor").GetSingle());
+        using var folder = new TemporaryFolder();
+        var model = TinyGguf.Of("glm4_moe");
+        int[] prompt = [5, 9, 77];
+        using var plain = new DecoderHarness(Checkpoint.Open(GgufModel.Write(model, "glm4moe", folder.Path)), new ReferenceDevice());
+        var expected = plain.Prefill(prompt, 3, 8);
+        // One layer more, which counts as a block and says so.
+        foreach (var (name, tensor) in model.Tensors.Where(t => t.Key.StartsWith("model.layers.2.")).ToList())
+            model.Tensors.Add(name.Replace("layers.2.", "layers.3."), tensor);
+        model.Tensors.Add("blk.3.nextn.eh_proj.weight", new([64, 128], new float[64 * 128]));
+        model.Tensors.Add("blk.3.nextn.enorm.weight", new([64], new float[64]));
+        model.Config["num_hidden_layers"] = 4;
+        model.Config["num_nextn_predict_layers"] = 1;
+        using var longer = new DecoderHarness(Checkpoint.Open(GgufModel.Write(model, "glm4moe", folder.Path)), new ReferenceDevice());
+        Assert.Equal(expected, longer.Prefill(prompt, 3, 8));
     }
 
-    static void DescribeLongRope(JsonElement rope, GgufBytes file)
+    [Theory]
+    [InlineData("gemma2", 46, 144)]
+    [InlineData("gemma2", 4, 22)]
+    public void The_largest_gemma_scales_scores_by_hidden_size_over_heads(string architecture, int layers, int width)
     {
-        file.UInt32("phi3.rope.dimension_count", 12);
-        file.UInt32("phi3.rope.scaling.original_context_length", rope.GetProperty("original_max_position_embeddings").GetUInt32());
-        file.Float32("phi3.rope.scaling.attn_factor", (float)Math.Sqrt(1 + Math.Log(160 / 48.0) / Math.Log(48)));
-        foreach (var list in (string[])["short", "long"])
-            file.Tensor($"rope_factors_{list}.weight", [6], [.. rope.GetProperty($"{list}_factor").EnumerateArray().Select(factor => factor.GetSingle())]);
+        using var folder = new TemporaryFolder();
+        var model = TinyModel.Of("hf/gemma2");
+        model.Config["num_hidden_layers"] = layers;
+        using var checkpoint = Checkpoint.Open(GgufModel.Write(model, architecture, folder.Path));
+        Assert.Equal(width, checkpoint.Config.Int("query_pre_attn_scalar"));
     }
 
-    static void DescribeYarn(JsonElement rope, GgufBytes file)
+    [Fact]
+    public void A_key_that_is_not_known_is_refused_by_name()
     {
-        file.Text("deepseek2.rope.scaling.type", "yarn");
-        file.Float32("deepseek2.rope.scaling.factor", rope.GetProperty("factor").GetSingle());
-        file.UInt32("deepseek2.rope.scaling.original_context_length", rope.GetProperty("original_max_position_embeddings").GetUInt32());
-        file.Float32("deepseek2.rope.scaling.yarn_log_multiplier", 0.1f * rope.GetProperty("mscale_all_dim").GetSingle());
-        file.Float32("deepseek2.rope.scaling.yarn_beta_fast", rope.GetProperty("beta_fast").GetSingle());
-        file.Float32("deepseek2.rope.scaling.yarn_beta_slow", rope.GetProperty("beta_slow").GetSingle());
+        using var folder = new TemporaryFolder();
+        var model = TinyModel.Of("hf/qwen3");
+        model.Config["n_group"] = 2;
+        var path = GgufModel.Write(model, "qwen3", folder.Path);
+        var error = Assert.Throws<CheckpointException>(() => new DecoderHarness(Checkpoint.Open(path), new ReferenceDevice()));
+        Assert.Contains("qwen3.expert_group_count", error.Message);
     }
 }

@@ -22,7 +22,7 @@ static class IgnoredKeys
         // stop ids are the business of the text sources; the others never enter a forward
         "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "eod_token_id", "unk_token_id",
         // derived from other keys, or known to say the wrong thing beside layer_types and no_rope_layers
-        "qk_head_dim", "_shared_width", "_sliding_window_pattern", "no_rope_layer_interval");
+        "qk_head_dim", "_shared_width", "_dense_width", "_sliding_window_pattern", "no_rope_layer_interval");
 
     // Without effect only at the value that turns them off, or that is built in.
     static readonly FrozenDictionary<string, string> AtValue = new Dictionary<string, string>

@@ -40,7 +40,8 @@ public static class LayerType
         var window = config.IntOrNull("sliding_window");
         return config.ModelType switch
         {
-            "gemma2" or "gpt_oss" => layer => layer % 2 == 0 ? Sliding : Full,
+            "gemma2" or "gpt_oss" => EveryNth(config.Int("sliding_window_pattern", 2), Sliding),
+            "gemma3_text" when window is null => _ => Full,
             "gemma3_text" => EveryNth(config.Int("sliding_window_pattern", 6), Sliding),
             "cohere2" => EveryNth(config.Int("sliding_window_pattern", 4), Sliding),
             "exaone4" when window is null => _ => Full,

@@ -14,7 +14,7 @@ static class Deepseek2
             // The count of shared experts says it.
             ("expert_shared_feed_forward_length", "_shared_width"),
         ]),
-        LayerTensors = [.. Names.GatedLayerTensors, .. Names.LatentTensors, .. Names.ExpertTensors],
+        LayerTensors = [.. Names.GatedLayerTensors, .. Names.LatentTensors, .. Names.ExpertTensors, .. Names.PredictionTensors],
         Facts = [("hidden_act", "\"silu\""), ("topk_method", "\"group_limited_greedy\""), ("norm_topk_prob", "false")],
         VariantKey = "expert_gating_func",
         Variants = [("1", "deepseek_v2"), ("2", "deepseek_v3")],

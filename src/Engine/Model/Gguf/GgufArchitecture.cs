@@ -18,8 +18,17 @@ public sealed record GgufArchitecture(string Name, string ModelType)
     /// <summary>Tensors of layer N: blk.N.(left) is model.layers.N.(right), both without the ending unless both have one.</summary>
     public ImmutableArray<(string Gguf, string Tensor)> LayerTensors { get; init; } = Names.GatedLayerTensors;
 
-    /// <summary>Configuration keys that the architecture implies without saying them, with their values as JSON.</summary>
+    /// <summary>
+    /// Configuration keys that the architecture implies where a file does not say them, with their values as JSON; those of rope_scaling
+    /// where a file scales.
+    /// </summary>
     public ImmutableArray<(string Key, string Json)> Facts { get; init; } = [];
+
+    /// <summary>Configuration keys whose value is that of another key.</summary>
+    public ImmutableArray<(string Key, string Of)> Copies { get; init; } = [];
+
+    /// <summary>Configuration keys whose value, as JSON, is another one in the published model of a number of layers.</summary>
+    public ImmutableArray<(string Layers, string Key, string Json)> Exceptions { get; init; } = [];
 
     /// <summary>Configuration keys that are true if the first layer has a tensor (a bias).</summary>
     public ImmutableArray<(string Key, string LayerTensor)> Presences { get; init; } = [];
@@ -33,8 +42,8 @@ public sealed record GgufArchitecture(string Name, string ModelType)
     /// <summary>The architectures that are served; a new one is its file and its line here.</summary>
     public static ImmutableArray<GgufArchitecture> All { get; } = 
     [
-        Deepseek2.Architecture, Llama.Architecture, MiniCpm3.Architecture, Phi3.Architecture, Qwen.Two, Qwen.Three, Qwen.ThreeWithExperts,
-        Step3.Architecture,
+        Deepseek2.Architecture, Gemma.Two, Gemma.Three, Glm4Moe.Architecture, GptOss.Architecture, Llama.Architecture, MiniCpm3.Architecture, Phi3.Architecture, Qwen.Two, Qwen.Three,
+        Qwen.ThreeWithExperts, Step3.Architecture,
     ];
 
     /// <summary>The architecture of a name; an unknown one is an error that lists those served.</summary>

@@ -38,6 +38,7 @@ sealed class GgufConfig
         config.CopyKeys();
         config.AddWhatTensorsSay();
         config.SettleSizes();
+        config.SettleWindows();
         config.SettleLatent();
         config.SettleRotary();
         if (config._scaling.Count > 0)
@@ -48,7 +49,7 @@ sealed class GgufConfig
     void CopyKeys()
     {
         _root["model_type"] = Quote(ModelType());
-        foreach (var (key, json) in _architecture.Facts)
+        foreach (var (key, json) in _architecture.Facts.Where(fact => !fact.Key.StartsWith(Scaling, StringComparison.Ordinal)))
             _root[key] = json;
         var prefix = _architecture.Name + ".";
         var targets = _architecture.Keys.ToDictionary(key => key.Gguf, key => key.Config);
@@ -60,6 +61,12 @@ sealed class GgufConfig
             else
                 _root[target] = Value(key);
         }
+        foreach (var (key, json) in _architecture.Facts.Where(fact => _scaling.Count > 0 && fact.Key.StartsWith(Scaling, StringComparison.Ordinal)))
+            _scaling.TryAdd(key[Scaling.Length..], json);
+        foreach (var (key, of) in _architecture.Copies.Where(copy => _root.ContainsKey(copy.Of)))
+            _root[key] = _root[of];
+        foreach (var (layers, key, json) in _architecture.Exceptions.Where(exception => exception.Layers == _root.GetValueOrDefault("num_hidden_layers")))
+            _root[key] = json;
     }
 
     string ModelType()
@@ -88,6 +95,18 @@ sealed class GgufConfig
                 _root.Remove(key);
         if (Number("v_head_dim") is { } values && values == HeadSize() && !_root.ContainsKey("kv_lora_rank"))
             _root.Remove("v_head_dim");
+    }
+
+    // Layers that predict further tokens count as blocks in files. A list of windows says of each block whether it slides.
+    void SettleWindows()
+    {
+        if (Number("num_nextn_predict_layers") is { } extra and > 0 && Number("num_hidden_layers") is { } blocks && blocks > extra)
+            _root["num_hidden_layers"] = $"{blocks - extra}";
+        if (_root.GetValueOrDefault("sliding_window_pattern") is not ['[', ..] || Number("num_hidden_layers") is not { } layers)
+            return;
+        _root.Remove("sliding_window_pattern");
+        var slides = _metadata.Bools($"{_architecture.Name}.attention.sliding_window_pattern")!;
+        _root["layer_types"] = List(slides.Take((int)layers).Select(slide => Quote(slide ? LayerType.Sliding : LayerType.Full)));
     }
 
     // Of latent attention, files say the width of a key with its rotary part; newer ones beside the widths of what is cached.

@@ -20,6 +20,7 @@ static class Names
         ("attention.value_length", "v_head_dim"),
         ("attention.layer_norm_rms_epsilon", "rms_norm_eps"),
         ("attention.sliding_window", "sliding_window"),
+        ("attention.sliding_window_pattern", "sliding_window_pattern"),
         ("rope.dimension_count", "rope_dimensions"),
         ("rope.freq_base", "rope_theta"),
         ("rope.scaling.type", "rope_scaling.rope_type"),
@@ -59,6 +60,7 @@ static class Names
         ("expert_weights_scale", "routed_scaling_factor"),
         ("expert_weights_norm", "norm_topk_prob"),
         ("leading_dense_block_count", "first_k_dense_replace"),
+        ("nextn_predict_layers", "num_nextn_predict_layers"),
     ];
 
     /// <summary>Router, stacked experts and shared experts.</summary>
@@ -69,9 +71,21 @@ static class Names
         ("ffn_gate_exps", "mlp.experts.gate_proj"),
         ("ffn_up_exps", "mlp.experts.up_proj"),
         ("ffn_down_exps", "mlp.experts.down_proj"),
+        ("ffn_gate_up_exps", "mlp.experts.gate_up_proj"),
         ("ffn_gate_shexp", "mlp.shared_experts.gate_proj"),
         ("ffn_up_shexp", "mlp.shared_experts.up_proj"),
         ("ffn_down_shexp", "mlp.shared_experts.down_proj"),
+    ];
+
+    /// <summary>What layers behind the last one have beside a layer's tensors; they predict further tokens and are left out.</summary>
+    public static ImmutableArray<(string Gguf, string Tensor)> PredictionTensors { get; } =
+    [
+        ("nextn.eh_proj", "eh_proj"),
+        ("nextn.enorm", "enorm"),
+        ("nextn.hnorm", "hnorm"),
+        ("nextn.embed_tokens", "embed_tokens"),
+        ("nextn.shared_head_head", "shared_head.head"),
+        ("nextn.shared_head_norm", "shared_head.norm"),
     ];
 
     /// <summary>Latent attention: down- and up-projections with their norms; keys and values fused, or each by itself.</summary>

@@ -42,7 +42,8 @@ public sealed class DeepseekV3 : IModelType
         return layer => types is null ? layer == 0 : types.ElementAtOrDefault(layer) == "dense";
     }
 
-    static RoutedFeedForward Experts(ModelSource source, int layer)
+    /// <summary>Experts of a layer, which other types share.</summary>
+    internal static RoutedFeedForward Experts(ModelSource source, int layer)
     {
         var (config, prefix, width) = (source.Config, $"{source.Prefix(layer)}mlp.", source.Config.Int("moe_intermediate_size"));
         if (config.Has("scoring_func")) config.OneOf("scoring_func", "sigmoid");

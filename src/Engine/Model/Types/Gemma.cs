@@ -15,7 +15,8 @@ public sealed class Gemma : IModelType
     public ModelPlan Plan(ModelSource source)
     {
         var config = source.Config;
-        source = source with { NormOffset = 1 };
+        // GGUF files hold the whole factor.
+        source = source with { NormOffset = config.Float("norm_offset", 1) };
         var scale = 1 / MathF.Sqrt(config.Float("query_pre_attn_scalar", 256));
         var gemma2 = config.ModelType == "gemma2";
         var softcap = config.FloatOrNull("attn_logit_softcapping") ?? (gemma2 && !config.Mentions("attn_logit_softcapping") ? 50 : 0);

@@ -23,6 +23,12 @@ public sealed class GptOss : IModelType
         var (config, prefix, hidden) = (source.Config, $"{source.Prefix(layer)}mlp.", source.HiddenSize);
         var width = config.Int("intermediate_size");
         var rule = new RoutingRule(config.Int("num_experts"), config.Int("num_experts_per_tok"), RouterScore.SoftmaxOfChosen);
+        var limit = config.Float("swiglu_limit", 7);
+        var act = new GateRule(Activation.Silu, Sharpness: config.Float("swiglu_alpha", 1.702f), GateLimit: limit, UpLimit: limit, UpOffset: 1);
+        var router = source.Linear($"{prefix}router", rule.Experts, hidden);
+        // GGUF files hold three stacks.
+        if (source.Tensors.Has($"{prefix}experts.gate_proj.weight"))
+            return new(router, rule, source.Dense($"{prefix}experts.", width) with { Activation = act }) { Experts = rule.Experts };
         // Even columns are gates, odd ones what they gate.
         var gate = new Step.Linear($"{prefix}experts.gate_up_proj", width, hidden)
         {
@@ -32,9 +38,7 @@ public sealed class GptOss : IModelType
             Bias = $"{prefix}experts.gate_up_proj_bias",
         };
         var down = new Step.Linear($"{prefix}experts.down_proj", hidden, width) { Transposed = true, Bias = $"{prefix}experts.down_proj_bias" };
-        var limit = config.Float("swiglu_limit", 7);
-        var act = new GateRule(Activation.Silu, Sharpness: config.Float("swiglu_alpha", 1.702f), GateLimit: limit, UpLimit: limit, UpOffset: 1);
-        return new(source.Linear($"{prefix}router", rule.Experts, hidden), rule, new DenseFeedForward(gate, gate with { First = 1 }, down, act))
+        return new(router, rule, new DenseFeedForward(gate, gate with { First = 1 }, down, act))
         {
             Experts = rule.Experts,
         };

@@ -15,6 +15,7 @@ public sealed class QwenMoe : IModelType
         var config = source.Config;
         // The tensors say whether there are biases, and which layers have a router.
         config.Ignore("qkv_bias", "mlp_only_layers", "decoder_sparse_step");
+        if (Enumerable.Range(0, source.Layers).All(Sparse)) config.Ignore("intermediate_size");
         bool Sparse(int layer) => source.Tensors.Has($"{source.Prefix(layer)}mlp.gate.weight");
         return source.Decoder(layer =>
         [

@@ -1,0 +1,26 @@
+using System.Collections.Immutable;
+
+namespace Serving.Model.Types;
+
+/// <summary>GLM-4.5 (arXiv 2508.06471): grouped heads of which a part turns; after the first dense layers, the experts of DeepSeek-V3.</summary>
+public sealed class Glm4Moe : IModelType
+{
+    /// <inheritdoc/>
+    public ImmutableArray<string> Names => ["glm4_moe"];
+
+    /// <inheritdoc/>
+    public ModelPlan Plan(ModelSource source)
+    {
+        var config = source.Config;
+        var normed = source.Tensors.Has($"{source.Prefix(0)}self_attn.q_norm.weight");
+        if (config.BoolOrNull("use_qk_norm") is { } said && said != normed)
+            throw config.Wrong("use_qk_norm", $"{said}", "what the tensors say");
+        var dense = config.Int("first_k_dense_replace");
+        source.IgnorePredictionLayers();
+        return source.Decoder(layer =>
+        [
+            source.Attention(layer),
+            layer < dense ? source.FeedForward(layer) : source.FeedForward(layer, DeepseekV3.Experts(source, layer)),
+        ]);
+    }
+}
