@@ -66,8 +66,8 @@ public sealed record ModelSummary
             Layers = plan.Layers.Length,
             HiddenSize = plan.HiddenSize,
             VocabularySize = plan.VocabularySize,
-            Attention = [.. blocks.GroupBy(at => AttentionSummary.Of(at.Block), at => at.Layer)
-                .Where(kind => kind.Key is not null).Select(kind => kind.Key! with { Layers = [.. kind.Distinct()] })],
+            Attention = [.. blocks.SelectMany(at => AttentionSummary.Of(at.Block), (at, kind) => (at.Layer, Kind: kind))
+                .GroupBy(at => at.Kind, at => at.Layer).Select(kind => kind.Key with { Layers = [.. kind.Distinct()] })],
             FeedForward = [.. blocks.GroupBy(at => FeedForwardSummary.Of(at.Block), at => at.Layer)
                 .Where(kind => kind.Key is not null).Select(kind => kind.Key! with { Layers = [.. kind.Distinct()] })],
             Stored = [.. checkpoint.Tensors.Values.GroupBy(tensor => tensor.Type)
@@ -93,9 +93,11 @@ public sealed record AttentionSummary(
     /// <summary>The layers that have it.</summary>
     public ImmutableArray<int> Layers { get; init; } = [];
 
-    internal static AttentionSummary? Of(BlockPlan block) => block is AttentionBlock { Plan: { Shape: var shape } plan, Family: var family }
-        ? new(family, plan.Rows.Description, shape.QueryHeads, shape.Groups, shape.MainWidth, shape.RotaryWidth, shape.ValueWidth, shape.ValueInMain)
-        : null;
+    /// <summary>One for each branch of a block of attention; none for another block.</summary>
+    internal static IEnumerable<AttentionSummary> Of(BlockPlan block) => block is AttentionBlock { Plan: var plan, Family: var family }
+        ? plan.Branches.Select(plan.ShapeOf).Select(shape => new AttentionSummary(
+            family, plan.Rows.Description, shape.QueryHeads, shape.Groups, shape.MainWidth, shape.RotaryWidth, shape.ValueWidth, shape.ValueInMain))
+        : [];
 }
 
 /// <summary>One kind of feed-forward network.</summary>

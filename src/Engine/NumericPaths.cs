@@ -16,8 +16,7 @@ sealed class NumericPaths(ModelPlan plan, Execution asked, string label)
 
     // Sequences that may grow past such a length turn by other frequencies from their first token on.
     readonly ImmutableArray<int> _rotaryLengths = [.. plan.Attentions
-        .SelectMany(attention => attention.Streams.Select(stream => stream.From).Append(attention.Branch.Query))
-        .SelectMany(projection => projection.Steps).OfType<Step.Rotate>().Select(step => step.Rotary)
+        .SelectMany(attention => attention.Projections).SelectMany(projection => projection.Steps).OfType<Step.Rotate>().Select(step => step.Rotary)
         .Where(rotary => !rotary.LongFrequencies.IsEmpty).Select(rotary => rotary.OriginalLength).Distinct()];
 
     /// <summary>Whether any prompt of at most so many tokens is expanded.</summary>

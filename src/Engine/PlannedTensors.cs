@@ -34,14 +34,8 @@ static class PlannedTensors
 
     static IEnumerable<string?> Of(AttentionPlan plan, TensorLedger ledger) =>
     [
-        plan.Branch.Sinks, .. Of(plan.Branch.KeyMap), .. Of(plan.Branch.ValueMap),
-        .. Chains(plan).OfType<Projection>().SelectMany(chain => chain.Steps).SelectMany(step => Of(step, ledger)),
-    ];
-
-    static IEnumerable<Projection?> Chains(AttentionPlan plan) =>
-    [
-        .. plan.Streams.Where(stream => stream.OwnedBy is null).Select(stream => stream.From),
-        plan.Branch.Query, plan.Branch.HeadGate, plan.Branch.Output,
+        .. plan.Branches.SelectMany(branch => (string?[])[branch.Sinks, .. Of(branch.KeyMap), .. Of(branch.ValueMap)]),
+        .. plan.Projections.SelectMany(chain => chain.Steps).SelectMany(step => Of(step, ledger)),
     ];
 
     static IEnumerable<string?> Of(HeadMap? map) => map is null ? [] : map.Made.IsEmpty ? [map.Weight] : map.Made.SelectMany(Of);

@@ -104,8 +104,16 @@ public sealed record Branch(int Heads, Projection Query, string Main)
     /// <summary>From the layer's input to one number a head, or one for each of its values, whose sigmoid multiplies the head's output; null for none.</summary>
     public Projection? HeadGate { get; init; }
 
-    /// <summary>From the heads' outputs, side by side, to the hidden width.</summary>
+    /// <summary>From the heads' outputs, side by side, to the hidden width; or, in a plan with an output of its own, to what that takes.</summary>
     public required Projection Output { get; init; }
+}
+
+/// <summary>How the results of several branches become one: their sum, each weighed token by token.</summary>
+/// <param name="Weights">From the layer's input to one number a branch, in their order; numbers past those weigh nothing that is there.</param>
+public sealed record Combine(Projection Weights)
+{
+    /// <summary>From the sum to the hidden width; null when it has that.</summary>
+    public Projection? Output { get; init; }
 }
 
 /// <summary>A layer's attention as data: what it caches and how that is read.</summary>
@@ -114,8 +122,14 @@ public sealed record AttentionPlan
     /// <summary>What a token leaves in this layer's cache.</summary>
     public required ImmutableArray<CachedStream> Streams { get; init; }
 
-    /// <summary>How the rows are read.</summary>
-    public required Branch Branch { get; init; }
+    /// <summary>How the rows are read, one softmax each. Results add up, weighed by <see cref="Combine"/> where there is one.</summary>
+    public ImmutableArray<Branch> Branches { get; init; } = [];
+
+    /// <summary>The branch of a plan that has one; setting it makes such a plan.</summary>
+    public Branch Branch { get => Branches.Single(); init => Branches = [value]; }
+
+    /// <summary>Weights of the branches' results; null where they just add up.</summary>
+    public Combine? Combine { get; init; }
 
     /// <summary>Which rows a token sees.</summary>
     public RowPolicy Rows { get; init; } = RowPolicy.All;
@@ -124,20 +138,25 @@ public sealed record AttentionPlan
     public int ElementsPerToken => Streams.Sum(stream => stream.Elements);
 
     /// <summary>Whether keys and values of heads can be rebuilt from the main stream, whose rows are both at once.</summary>
-    public bool CanExpand => Branch is { KeyMap: not null, ValueMap: not null, Value: null };
+    public bool CanExpand => Branches is [{ KeyMap: not null, ValueMap: not null, Value: null }];
 
-    /// <summary>The six facts of this plan's kernel.</summary>
-    public AttendShape Shape
+    /// <summary>Every chain of products that a token passes through in this layer.</summary>
+    public IEnumerable<Projection> Projections =>
+    [
+        .. Streams.Where(stream => stream.OwnedBy is null).Select(stream => stream.From),
+        .. Branches.SelectMany(branch => new[] { branch.Query, branch.HeadGate, branch.Output }).OfType<Projection>(),
+        .. new[] { Combine?.Weights, Combine?.Output }.OfType<Projection>(),
+    ];
+
+    /// <summary>The six facts of a branch's kernel.</summary>
+    public AttendShape ShapeOf(Branch branch)
     {
-        get
-        {
-            var main = Stream(Branch.Main);
-            return new(
-                Branch.Heads, main.Groups, Branch.KeyWidth > 0 ? Branch.KeyWidth : main.Width,
-                Branch.Rotary is null ? 0 : Stream(Branch.Rotary).Width,
-                Branch.Value is null ? main.Width : Stream(Branch.Value).Width,
-                Branch.Value is null);
-        }
+        var main = Stream(branch.Main);
+        return new(
+            branch.Heads, main.Groups, branch.KeyWidth > 0 ? branch.KeyWidth : main.Width,
+            branch.Rotary is null ? 0 : Stream(branch.Rotary).Width,
+            branch.Value is null ? main.Width : Stream(branch.Value).Width,
+            branch.Value is null);
     }
 
     /// <summary>The stream of a name.</summary>

@@ -103,6 +103,13 @@ public abstract record Step
     /// <param name="Parts">How many.</param>
     public sealed record SumOfParts(int Parts) : Step;
 
+    /// <summary>A function of every value.</summary>
+    /// <param name="Function">The function.</param>
+    public sealed record Activate(Activation Function) : Step;
+
+    /// <summary>The row becomes e^x over the sum of e^x of its values.</summary>
+    public sealed record Softmax : Step;
+
     /// <summary>Multiplies by a number.</summary>
     /// <param name="Factor">The number.</param>
     public sealed record Multiply(float Factor) : Step;

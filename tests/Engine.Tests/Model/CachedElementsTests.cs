@@ -27,6 +27,8 @@ public sealed class CachedElementsTests
     [InlineData("mlra_gta", 30, 30, 30)]
     [InlineData("mlra_mfa", 28, 28, 28)]
     [InlineData("mlra_mla", 38, 38, 38)]
+    [InlineData("moas", 168, 168, 168)]
+    [InlineData("moas_rope", 168, 168, 168)]
     [InlineData("qcqa", 60, 120, 40)]
     [InlineData("cla", 48, 0, 48, 0)]
     [InlineData("cla_hunyuan", 48, 0, 48, 0)]

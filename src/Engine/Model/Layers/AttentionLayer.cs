@@ -3,22 +3,15 @@ using Serving.Devices;
 
 namespace Serving.Model.Layers;
 
-/// <summary>Any <see cref="AttentionPlan"/> on any device: write the token's rows, make the query, attend, project out.</summary>
+/// <summary>Any <see cref="AttentionPlan"/> on any device: write the token's rows, read them branch by branch, add up what branches give.</summary>
 public sealed class AttentionLayer
 {
     readonly LayerContext _context;
     readonly (ProjectionLayer From, PagedRows Rows)[] _streams;
-    readonly ProjectionLayer _query;
-    readonly ProjectionLayer? _gate;
-    readonly ProjectionLayer _output;
-    readonly Matrix? _keyMap;
-    readonly Matrix? _valueMap;
-    readonly Expansion? _expansion;
-    readonly AttendShape _shape;
-    readonly ScoreRule _rule;
-    readonly AttendRows _cached;
+    readonly BranchLayer[] _branches;
+    readonly ProjectionLayer? _weights;
+    readonly ProjectionLayer? _output;
     readonly int _pageGroup;
-    readonly int _rotaryOffset;
 
     /// <summary>Binds a plan to its weights and its part of the cache.</summary>
     /// <param name="plan">The plan.</param>
@@ -27,76 +20,30 @@ public sealed class AttentionLayer
     /// <param name="pageGroup">Which page tables its rows are addressed by.</param>
     public AttentionLayer(AttentionPlan plan, LayerContext context, Func<string, PagedRows> view, int pageGroup)
     {
-        var branch = plan.Branch;
         _context = context;
         _pageGroup = pageGroup;
         _streams = [.. plan.Streams.Where(stream => stream.OwnedBy is null).Select(stream => (new ProjectionLayer(stream.From, context), view(stream.Name)))];
-        _query = new(branch.Query, context);
-        _gate = branch.HeadGate is null ? null : new(branch.HeadGate, context);
-        _output = new(branch.Output, context);
-        _keyMap = branch.KeyMap is null ? null : context.Weights.KeyMap(branch.KeyMap, branch.Heads);
-        _valueMap = branch.ValueMap is null ? null : context.Weights.ValueMap(branch.ValueMap, branch.Heads);
-        if (plan.CanExpand && context.Expands) _expansion = new(context.Weights.Keys(branch.KeyMap!, branch.Heads), _valueMap!);
-        _shape = plan.Shape;
-        _rule = new(branch.Scale, branch.Softcap, plan.Rows.Window, plan.Rows.Chunk,
-            branch.Sinks is null ? default : context.Weights.Vector(branch.Sinks));
-        _cached = new(view(branch.Main), branch.Rotary is null ? default : view(branch.Rotary), branch.Value is null ? default : view(branch.Value));
-        _rotaryOffset = branch.RotaryOffset;
+        _branches = [.. plan.Branches.Select(branch => new BranchLayer(plan, branch, context, view, pageGroup))];
+        if (plan.Combine is not { } combine) return;
+        _weights = new(combine.Weights, context);
+        _output = combine.Output is null ? null : new(combine.Output, context);
     }
 
     /// <summary>Attention of every row of a step; the result lies in scratch memory.</summary>
     public Tensor Run(Tensor input, StepInput step)
     {
         var device = _context.Device;
-        var pages = step.Pages[_pageGroup];
         foreach (var (from, rows) in _streams)
-            device.WriteRows(from.Run(input).Split(rows.Groups), rows, step.Rows, pages);
-        var query = _query.Run(input).Split(_shape.QueryHeads);
-        var rotary = _shape.RotaryWidth == 0 ? default : query.Slice(_rotaryOffset, _shape.RotaryWidth);
-        var outputs = Heads(input.Rows, _valueMap?.Outputs ?? _shape.ValueWidth);
-        if (_expansion is null) Absorbed(query, rotary, step.Rows, pages, outputs);
-        else
-            foreach (var segment in _context.Segments.All)
-                Run(segment, query, rotary, outputs);
-        if (_gate is not null) Close(_gate.Run(input), outputs);
-        return _output.Run(outputs.Split(1));
-    }
-
-    void Run(StepSegment segment, Tensor query, Tensor rotary, Tensor outputs)
-    {
-        (query, rotary, outputs) = (segment.Of(query), segment.Of(rotary), segment.Of(outputs));
-        var pages = segment.Pages[_pageGroup];
-        if (!segment.Expanded) Absorbed(query, rotary, segment.Rows, pages, outputs);
-        else _context.Device.AttendExpanded(_rule, _expansion!.Value, query.Slice(0, _keyMap!.Inputs), rotary, _cached, segment.Rows, pages, outputs);
-    }
-
-    void Absorbed(Tensor query, Tensor rotary, RowBatch rows, PageBatch pages, Tensor outputs)
-    {
-        var mark = _context.Scratch.Mark();
-        var attended = _valueMap is null ? outputs : Heads(rows.Rows, _shape.ValueWidth);
-        _context.Device.Attend(_shape, _rule, Main(query), rotary, _cached, rows, pages, attended);
-        if (_valueMap is not null) _context.Device.MultiplyHeads(_valueMap, attended, outputs);
-        _context.Scratch.Release(mark);
-    }
-
-    void Close(Tensor gate, Tensor attended)
-    {
-        if (gate.Columns == attended.Columns)
+            device.WriteRows(from.Run(input).Split(rows.Groups), rows, step.Rows, step.Pages[_pageGroup]);
+        var weights = _weights?.Run(input) ?? default;
+        Tensor sum = default;
+        for (var i = 0; i < _branches.Length; i++)
         {
-            _context.Device.Activate(Activation.Sigmoid, gate, attended.Split(1), attended.Split(1));
-            return;
+            var result = _branches[i].Run(input, step);
+            if (!weights.IsEmpty) device.Scale(result, 1, weights.Slice(i, 1));
+            if (sum.IsEmpty) sum = result;
+            else device.Add(result, 1, sum);
         }
-        _context.Device.Activate(Activation.Sigmoid, gate, default, gate);
-        _context.Device.Scale(attended, 1, gate);
+        return _output is null ? sum : _output.Run(sum);
     }
-
-    Tensor Main(Tensor query)
-    {
-        if (_keyMap is null) return query.Slice(0, _shape.MainWidth);
-        var main = Heads(query.Rows, _keyMap.Outputs);
-        _context.Device.MultiplyHeads(_keyMap, query.Slice(0, _keyMap.Inputs), main);
-        return main;
-    }
-
-    Tensor Heads(int rows, int width) => _context.Scratch.Take(rows, _shape.QueryHeads * width).Split(_shape.QueryHeads);
 }

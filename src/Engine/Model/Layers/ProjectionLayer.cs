@@ -30,7 +30,7 @@ public sealed class ProjectionLayer
         plan.Bias is null ? default : context.Weights.Vector(plan.Bias),
         plan.Offset);
 
-    static bool WorksInPlace(Step step) => step is Step.Normalize or Step.Rotate or Step.Multiply or Step.MultiplyByPosition;
+    static bool WorksInPlace(Step step) => step is Step.Normalize or Step.Rotate or Step.Multiply or Step.MultiplyByPosition or Step.Activate or Step.Softmax;
 
     static Stage Bind(Step step, LayerContext context) => step switch
     {
@@ -45,6 +45,16 @@ public sealed class ProjectionLayer
         Step.Multiply multiply => rows =>
         {
             context.Device.Scale(rows, multiply.Factor, default);
+            return rows;
+        },
+        Step.Activate activate => rows =>
+        {
+            context.Device.Activate(activate.Function, rows, default, rows);
+            return rows;
+        },
+        Step.Softmax => rows =>
+        {
+            context.Device.Softmax(rows);
             return rows;
         },
         _ => throw new InvalidOperationException($"Projection step {step.GetType().Name} has no execution."),
