@@ -1,6 +1,9 @@
 using System.Diagnostics.Metrics;
 using System.Net;
+using Microsoft.AspNetCore.Connections;
 using Serving.Diagnostics;
+using Serving.Server.Grpc;
+using Serving.Server.Grpc.Framing;
 using Serving.Server.Http;
 using Serving.Server.Metrics;
 using Serving.Server.OpenAi;
@@ -12,6 +15,12 @@ static class ServerApp
 {
     static readonly string[] Meters = ["Serving.Engine", ServerMetrics.MeterName, "Microsoft.AspNetCore.Hosting"];
 
+    /// <summary>A router may bring all its clients on one connection.</summary>
+    const int StreamsPerConnection = 1000;
+
+    /// <summary>After how long a silence a client is asked whether it is there, and how long it has to say so.</summary>
+    static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(60), PingPatience = TimeSpan.FromSeconds(20);
+
     /// <summary>A server that loads its model with <paramref name="load"/> once it listens.</summary>
     public static WebApplication Build(ServerOptions options, Func<ServerOptions, EngineDiagnostics, ServedModel> load)
     {
@@ -20,7 +29,9 @@ static class ServerApp
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = options.MaxRequestBytes;
-            kestrel.Listen(AddressOf(options.Host), options.Port);
+            (kestrel.Limits.Http2.KeepAlivePingDelay, kestrel.Limits.Http2.KeepAlivePingTimeout) = (PingDelay, PingPatience);
+            kestrel.Limits.Http2.MaxStreamsPerConnection = StreamsPerConnection;
+            new SharedPort(TimeProvider.System).Listen(kestrel, new(AddressOf(options.Host), options.Port));
         });
         builder.Logging.SetMinimumLevel(options.LogLevel).AddFilter("Microsoft", LogLevel.Warning)
             .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical)
@@ -55,6 +66,9 @@ static class ServerApp
         services.AddHostedService(provider => provider.GetRequiredService<EngineHost>());
         services.AddSingleton<ReplyServices>();
         services.AddSingleton<OpenAiEndpoints>();
+        services.AddSingleton<GrpcEndpoints>();
+        services.AddSingleton<RequestErrors>();
+        services.AddSingleton<IConnectionListenerFactory, SilentTransport>();
         services.AddSingleton(provider =>
         {
             var factory = provider.GetRequiredService<IMeterFactory>();
@@ -68,6 +82,7 @@ static class ServerApp
         OpenApiDocument.Map(app);
         MetricsEndpoint.Map(app, app.Services.GetRequiredService<MetricStore>());
         app.Services.GetRequiredService<OpenAiEndpoints>().Map(app);
+        GrpcServices.Map(app);
     }
 
     static IPAddress AddressOf(string host) => host switch

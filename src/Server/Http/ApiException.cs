@@ -60,6 +60,13 @@ sealed class ApiException(ApiError error) : Exception(error.Message)
     public static ApiException NotJson(string? contentType) => new(new(StatusCodes.Status415UnsupportedMediaType, InvalidRequest,
         $"The content type is '{contentType}'; send the header 'Content-Type: application/json'.") { Code = "unsupported_media_type" });
 
+    /// <summary>A method of gRPC was asked for by something else.</summary>
+    public static ApiException NotGrpc(string protocol, string? contentType) => HttpProtocol.IsHttp2(protocol)
+        ? new(new(StatusCodes.Status415UnsupportedMediaType, InvalidRequest,
+            $"The content type is '{contentType}', but this is a method of gRPC; send application/grpc.") { Code = "unsupported_media_type" })
+        : new(new(StatusCodes.Status426UpgradeRequired, InvalidRequest,
+            $"This is a method of gRPC, which needs HTTP/2; the request came as {protocol}.") { Code = "http2_required" });
+
     public static ApiException Busy(string message) => new(new(StatusCodes.Status429TooManyRequests, "rate_limit_error", message)
     { Code = "rate_limit_exceeded", RetryAfter = 1 });
 

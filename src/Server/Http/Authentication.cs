@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Serving.Server.Grpc;
 
 namespace Serving.Server.Http;
 
@@ -27,7 +28,7 @@ sealed class Authentication(IEnumerable<string> keys, bool guardsMetrics)
         http.Features.Set(new Caller(Convert.ToHexString(given, 0, 8)));
     }
 
-    bool IsOpen(PathString path) => path.StartsWithSegments("/health") || (!guardsMetrics && path == "/metrics");
+    bool IsOpen(PathString path) => path.StartsWithSegments("/health") || path.StartsWithSegments(GrpcServices.HealthPath) || (!guardsMetrics && path == "/metrics");
 
     static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 }

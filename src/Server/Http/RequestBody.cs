@@ -7,7 +7,7 @@ namespace Serving.Server.Http;
 static class RequestBody
 {
     /// <summary>Deeper nesting than any request or schema in use, and far from the stack's end.</summary>
-    const int MaxDepth = 64;
+    public const int MaxDepth = 64;
 
     public static async Task<RequestReader> ReadAsync(HttpContext http)
     {

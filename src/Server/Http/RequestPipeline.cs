@@ -1,9 +1,11 @@
 using System.Text.RegularExpressions;
+using Serving.Server.Grpc;
+using Serving.Server.Grpc.Framing;
 
 namespace Serving.Server.Http;
 
 /// <summary>What surrounds every request: its id, its key, its time, and an error envelope whatever goes wrong.</summary>
-sealed partial class RequestPipeline(RequestDelegate next, Authentication authentication, ServerOptions options, TimeProvider time, ILogger<RequestPipeline> logger)
+sealed partial class RequestPipeline(RequestDelegate next, Authentication authentication, RequestErrors errors, TimeProvider time, ILogger<RequestPipeline> logger)
 {
     public async Task InvokeAsync(HttpContext http)
     {
@@ -23,7 +25,10 @@ sealed partial class RequestPipeline(RequestDelegate next, Authentication authen
         }
         catch (Exception error) when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
         {
-            await WriteAsync(http, ErrorOf(error, http));
+            if (GrpcCall.IsSpokenBy(http.Request))
+                GrpcCall.Refuse(http, Refusals.StatusOf(error, errors, http));
+            else
+                await WriteAsync(http, errors.Of(error, http));
         }
         catch (Exception error) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -46,22 +51,6 @@ sealed partial class RequestPipeline(RequestDelegate next, Authentication authen
         if (error.Status == StatusCodes.Status500InternalServerError)
             response.Headers["x-should-retry"] = "false";
         return response.WriteAsJsonAsync(ErrorBody.Of(error), HttpJson.Default.ErrorBody, cancellationToken: http.RequestAborted);
-    }
-
-    ApiError ErrorOf(Exception error, HttpContext http)
-    {
-        switch (error)
-        {
-            case ApiException refusal:
-                return refusal.Error;
-            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
-                return ApiException.TooLarge(options.MaxRequestBytes).Error;
-            case BadHttpRequestException bad:
-                return ApiException.Malformed(bad.Message).Error;
-            default:
-                ServerLog.RequestFailed(logger, error, http.TraceIdentifier);
-                return ApiException.Internal(http.TraceIdentifier).Error;
-        }
     }
 
     static void RefuseUnrouted(HttpContext http)

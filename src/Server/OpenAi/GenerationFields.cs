@@ -52,7 +52,7 @@ sealed record GenerationFields
         var streams = read.Flag("stream") ?? false;
         return new()
         {
-            Sampling = ReadSampling(read, model, options),
+            Sampling = Possible(ReadSampling(read, model, options)),
             Choices = read.Integer("n", 1, options.MaxChoices) ?? 1,
             Stops = ReadStops(read, model),
             Streams = streams,
@@ -101,6 +101,13 @@ sealed record GenerationFields
             AllowedTokenIds = ReadIds(read, "allowed_token_ids", 1, model) is { } allowed ? [.. allowed] : null,
         };
     }
+
+    /// <summary>Refuses the combination that leaves no token: only stop tokens allowed, and a least length that bans them.</summary>
+    static SamplingOptions Possible(SamplingOptions sampling) =>
+        sampling is { MinTokens: > 0, AllowedTokenIds: { } allowed } && allowed.All(sampling.StopTokenIds.Contains)
+            ? throw ApiException.Invalid("allowed_token_ids", "invalid_parameter_combination",
+                "'allowed_token_ids' holds only tokens that end the answer, and 'min_tokens' forbids those at first; allow another token.")
+            : sampling;
 
     static IEnumerable<int> StopIds(RequestReader read, ServedModel model)
     {

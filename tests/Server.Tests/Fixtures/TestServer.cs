@@ -25,11 +25,14 @@ sealed class TestServer : IAsyncDisposable
     {
         (_app, Decoder) = (app, decoder);
         Client = new() { BaseAddress = new(app.Urls.First()), Timeout = TimeSpan.FromSeconds(10) };
+        Grpc = new(new(app.Urls.First()));
     }
 
     public ScriptedDecoder Decoder { get; }
 
     public HttpClient Client { get; }
+
+    public GrpcClient Grpc { get; }
 
     public EngineHost Host => _app.Services.GetRequiredService<EngineHost>();
 
@@ -104,7 +107,7 @@ sealed class TestServer : IAsyncDisposable
     /// <summary>Waits until nothing runs or waits in the engine and no memory of it is held.</summary>
     public Task IdleAsync() => UntilAsync(figures => figures.Running + figures.Waiting + figures.PagesHeld == 0);
 
-    async Task UntilAsync(Func<EngineFigures, bool> reached)
+    public async Task UntilAsync(Func<EngineFigures, bool> reached)
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (!reached(Engine.Figures))
@@ -117,6 +120,7 @@ sealed class TestServer : IAsyncDisposable
     {
         Decoder.Gate.Set();
         Client.Dispose();
+        Grpc.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();
     }

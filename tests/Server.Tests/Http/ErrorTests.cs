@@ -57,6 +57,7 @@ public sealed class ErrorTests(ServerFixture fixture) : IClassFixture<ServerFixt
         { Chat, Asking(""" "logit_bias": {"a": 1} """), 400, "logit_bias", "invalid_value" },
         { Chat, Asking(""" "logit_bias": {"259": 1} """), 400, "logit_bias", "invalid_value" },
         { Chat, Asking(""" "logit_bias": {"1": 101} """), 400, "logit_bias.1", "decimal_above_max_value" },
+        { Chat, Asking(""" "min_tokens": 1, "allowed_token_ids": [1], "stop_token_ids": [1, 2] """), 400, "allowed_token_ids", "invalid_parameter_combination" },
         { Chat, Asking(""" "top_logprobs": 2 """), 400, "top_logprobs", "invalid_value" },
         { Chat, Asking(""" "logprobs": true, "top_logprobs": 21 """), 400, "top_logprobs", "integer_above_max_value" },
         { Chat, Asking(""" "seed": "a" """), 400, "seed", "invalid_type" },

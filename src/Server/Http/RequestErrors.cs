@@ -1,0 +1,21 @@
+namespace Serving.Server.Http;
+
+/// <summary>What a client is told of whatever ended its request.</summary>
+sealed class RequestErrors(ServerOptions options, ILogger<RequestErrors> logger)
+{
+    public ApiError Of(Exception error, HttpContext http)
+    {
+        switch (error)
+        {
+            case ApiException refusal:
+                return refusal.Error;
+            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
+                return ApiException.TooLarge(options.MaxRequestBytes).Error;
+            case BadHttpRequestException bad:
+                return ApiException.Malformed(bad.Message).Error;
+            default:
+                ServerLog.RequestFailed(logger, error, http.TraceIdentifier);
+                return ApiException.Internal(http.TraceIdentifier).Error;
+        }
+    }
+}
