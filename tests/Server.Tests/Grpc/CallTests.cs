@@ -83,12 +83,18 @@ public sealed class CallTests
     {
         var server = await LongAsync();
         server.Decoder.Gate.Reset();
-        var streams = Enumerable.Range(0, 32).Select(_ => server.Grpc.CallAsync(GrpcClient.Generate, new GenerateRequest(Endless) { MaxTokens = 50 })).ToList();
-        await server.UntilAsync(figures => figures.Running + figures.Waiting == streams.Count);
+        var streams = Enumerable.Range(0, 32).Select(_ => server.Grpc.CallAsync(GrpcClient.Generate, new GenerateRequest(Endless) { MaxTokens = 5000 })).ToList();
+        await server.UntilAsync(figures =>
+        {
+            // A few steps at a time: the engine counts what came in between them.
+            server.Decoder.Gate.Set();
+            server.Decoder.Gate.Reset();
+            return figures.Running + figures.Waiting == streams.Count;
+        });
         var stopping = server.StopAsync();
         server.Decoder.Gate.Set();
         foreach (var reply in await Task.WhenAll(streams))
-            Assert.Equal(50u, reply.All<GenerateReply>()[^1].Summary.Usage.CompletionTokens);
+            Assert.Equal(5000u, reply.All<GenerateReply>()[^1].Summary.Usage.CompletionTokens);
         await stopping;
         await server.DisposeAsync();
     }
