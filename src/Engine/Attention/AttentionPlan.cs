@@ -15,6 +15,9 @@ public sealed record CachedStream(string Name, Projection From, int Width, int G
     /// <summary>The layer whose rows these are: counted among the model's attentions, before this one; null for rows of its own.</summary>
     public int? OwnedBy { get; init; }
 
+    /// <summary>How its vectors are stored, where that is part of the scheme; null where the cache's type decides.</summary>
+    public RowFormat? Format { get; init; }
+
     /// <summary>Values that a token leaves.</summary>
     public int Elements => OwnedBy is null ? Width * Groups : 0;
 }
@@ -158,6 +161,9 @@ public sealed record AttentionPlan
             branch.Value is null ? main.Width : Stream(branch.Value).Width,
             branch.Value is null);
     }
+
+    /// <summary>Whether a stream is the part of keys that positions turn, apart from the rest.</summary>
+    public bool IsRotary(CachedStream stream) => stream.Name == Branch.Rotary;
 
     /// <summary>The stream of a name.</summary>
     public CachedStream Stream(string name) => Streams.FirstOrDefault(stream => stream.Name == name)

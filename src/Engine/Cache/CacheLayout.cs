@@ -11,7 +11,8 @@ namespace Serving.Cache;
 /// <param name="Group">Index of the layer's group.</param>
 /// <param name="Offset">Bytes from the start of the cache to page 0, a multiple of 64.</param>
 /// <param name="PageBytes">Bytes from one page to the next, a multiple of 64.</param>
-public sealed record CacheRegion(int Layer, CachedStream Stream, int Group, long Offset, long PageBytes);
+/// <param name="Format">How its vectors are stored.</param>
+public sealed record CacheRegion(int Layer, CachedStream Stream, int Group, long Offset, long PageBytes, RowFormat Format);
 
 /// <summary>Where every cached byte lies; the only place that multiplies widths, groups and page sizes.</summary>
 public sealed class CacheLayout
@@ -37,7 +38,7 @@ public sealed class CacheLayout
     /// <summary>Tokens of a page, in every group.</summary>
     public int PageTokens { get; }
 
-    /// <summary>How a cached value is stored.</summary>
+    /// <summary>How a cached value is stored where its scheme does not say.</summary>
     public CacheType Type { get; }
 
     /// <summary>Layers with equal row policies, in the order of their first layer; layers that cache nothing are in none.</summary>
@@ -60,8 +61,8 @@ public sealed class CacheLayout
             {
                 foreach (var stream in _layers[layer].Streams.Where(stream => stream.OwnedBy is null))
                 {
-                    regions.Add(new(layer, stream, group, offset, PageBytes(stream)));
-                    offset += pages[group] * PageBytes(stream);
+                    regions.Add(new(layer, stream, group, offset, PageBytes(layer, stream), FormatOf(layer, stream)));
+                    offset += pages[group] * PageBytes(layer, stream);
                 }
             }
         }
@@ -109,14 +110,20 @@ public sealed class CacheLayout
         return text.ToString();
     }
 
-    long TokenBytes(int layer) => (long)_layers[layer].ElementsPerToken * ValueBytes;
-    long PageBytes(int layer) => _layers[layer].Streams.Sum(PageBytes);
-    long PageBytes(CachedStream stream) => ((long)PageTokens * stream.Elements * ValueBytes + Alignment - 1) / Alignment * Alignment;
+    /// <summary>Bytes that a token stores in a layer: values, and the scales of their groups.</summary>
+    public long TokenBytes(int layer) => _layers[layer].Streams.Sum(stream => TokenBytes(layer, stream));
 
-    int ValueBytes => Type switch
-    {
-        CacheType.Float32 => 4,
-        CacheType.BFloat16 => 2,
-        _ => throw new InvalidOperationException($"Cache type {Type} has no size."),
-    };
+    /// <summary>
+    /// How a stream is stored: as its scheme says, else in the cache's type. The part of keys that positions turn, where it is apart, is
+    /// narrow and carries the positions of all heads: it stays bfloat16 where the type has scales.
+    /// </summary>
+    public RowFormat FormatOf(int layer, CachedStream stream) =>
+        stream.Format ?? (((RowFormat)Type).HasScales && _layers[layer].IsRotary(stream) ? CacheType.BFloat16 : Type);
+
+    long TokenBytes(int layer, CachedStream stream) =>
+        stream.OwnedBy is null ? (long)stream.Groups * FormatOf(layer, stream).VectorBytes(stream.Width) : 0;
+
+    long PageBytes(int layer) => _layers[layer].Streams.Sum(stream => PageBytes(layer, stream));
+
+    long PageBytes(int layer, CachedStream stream) => (PageTokens * TokenBytes(layer, stream) + Alignment - 1) / Alignment * Alignment;
 }

@@ -1,27 +1,20 @@
 namespace Serving.Devices;
 
-/// <summary>How a cached value is stored.</summary>
-public enum CacheType
-{
-    /// <summary>IEEE float32.</summary>
-    Float32,
-
-    /// <summary>bfloat16, rounded to nearest even.</summary>
-    BFloat16,
-}
-
 /// <summary>
 /// One cached stream of one layer: a region of equal pages. How rows lie inside a page is the device's own affair;
-/// a page takes <c>RowsPerPage * Groups * Width</c> values of <paramref name="Type"/>.
+/// a page takes <c>RowsPerPage * Groups</c> vectors of <paramref name="Format"/>.
 /// </summary>
 /// <param name="Address">Address of page 0.</param>
 /// <param name="PageBytes">Bytes from one page to the next.</param>
 /// <param name="RowsPerPage">Token rows in a page.</param>
 /// <param name="Groups">Vectors that a token leaves.</param>
 /// <param name="Width">Values of a vector.</param>
-/// <param name="Type">How a value is stored.</param>
-public readonly record struct PagedRows(nint Address, long PageBytes, int RowsPerPage, int Groups, int Width, CacheType Type)
+/// <param name="Format">How a vector is stored.</param>
+public readonly record struct PagedRows(nint Address, long PageBytes, int RowsPerPage, int Groups, int Width, RowFormat Format)
 {
+    /// <summary>Bytes of a vector.</summary>
+    public int VectorBytes => Format.VectorBytes(Width);
+
     /// <summary>True for the default value, which stands for "no stream".</summary>
     public bool IsEmpty => Address == 0;
 }

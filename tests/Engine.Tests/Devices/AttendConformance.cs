@@ -3,7 +3,7 @@ using Serving.Devices;
 namespace Serving.Tests;
 
 /// <summary>A shape, how its rows are cached, and what the kernel is told.</summary>
-public sealed record AttendCase(AttendShape Shape, int PageRows, CacheType Type)
+public sealed record AttendCase(AttendShape Shape, int PageRows, RowFormat Type)
 {
     /// <summary>Width of the main stream, of which a score may read a prefix.</summary>
     public int KeyWidth { get; init; } = Shape.MainWidth;
@@ -51,6 +51,20 @@ public abstract class AttendConformance(Func<int, IDevice> create) : DeviceConfo
         new AttendCase(new(4, 2, 32, 0, 32, false), 16, CacheType.BFloat16) { Rule = new(2), Runs = BeyondSpans },
         new AttendCase(new(4, 4, 32, 0, 32, false), 64, CacheType.BFloat16) { Runs = [(0, 70)] },
         new AttendCase(new(32, 4, 64, 16, 64, true), 64, CacheType.BFloat16) { Runs = [(0, 70), (100, 32)] },
+        new AttendCase(new(8, 2, 64, 0, 64, false), 16, CacheType.Fp8),
+        new AttendCase(new(16, 1, 512, 64, 512, true), 64, CacheType.Fp8),
+        new AttendCase(new(7, 7, 23, 7, 23, true), 3, CacheType.Fp8) { Runs = BeyondSpans },
+        new AttendCase(new(8, 2, 128, 0, 128, false), 16, CacheType.Int8) { Rule = new(0.1f, Window: 20), Sinks = true },
+        new AttendCase(new(16, 1, 512, 64, 512, true), 64, CacheType.Int8),
+        new AttendCase(new(9, 3, 80, 0, 80, false), 16, CacheType.Int8) { Runs = BeyondSpans },
+        new AttendCase(new(4, 2, 24, 6, 24, true), 3, CacheType.Int8),
+        new AttendCase(new(8, 2, 64, 0, 64, false), 16, CacheType.Int4) { Runs = BeyondSpans },
+        new AttendCase(new(16, 1, 512, 64, 512, true), 64, CacheType.Int4),
+        new AttendCase(new(4, 2, 32, 32, 64, true), 16, CacheType.Int4) { KeyWidth = 64 },
+        new AttendCase(new(5, 1, 33, 8, 31, false), 3, CacheType.Int4),
+        new AttendCase(new(5, 1, 24, 8, 24, true), 16, new RowFormat(CacheType.Int4, 12)),
+        new AttendCase(new(4, 2, 256, 0, 256, false), 16, new RowFormat(CacheType.Int4, 64)),
+        new AttendCase(new(4, 2, 100, 0, 68, false), 16, new RowFormat(CacheType.Int8, 16)),
     ];
 
     [Theory, MemberData(nameof(Cases))]
@@ -75,6 +89,9 @@ public abstract class AttendConformance(Func<int, IDevice> create) : DeviceConfo
         new AttendCase(new(8, 1, 64, 16, 64, true), 64, CacheType.BFloat16),
         new AttendCase(new(5, 1, 40, 8, 40, true), 3, CacheType.Float32),
         new AttendCase(new(4, 2, 32, 0, 32, false), 64, CacheType.BFloat16) { Rule = new(0.2f, Window: 520) },
+        new AttendCase(new(4, 2, 48, 0, 48, false), 16, CacheType.Fp8),
+        new AttendCase(new(4, 1, 64, 16, 64, true), 16, CacheType.Int8),
+        new AttendCase(new(4, 1, 64, 16, 64, true), 16, CacheType.Int4),
     ];
 
     [Theory, MemberData(nameof(LongCases))]
@@ -106,7 +123,7 @@ public abstract class AttendConformance(Func<int, IDevice> create) : DeviceConfo
         }
     }
 
-    [Theory, InlineData(CacheType.Float32), InlineData(CacheType.BFloat16)]
+    [Theory, MemberData(nameof(Types))]
     public void A_copied_page_reads_as_its_original_and_others_stay(CacheType type)
     {
         var what = new AttendCase(new(4, 2, 33, 8, 31, false), 16, type);
@@ -160,6 +177,40 @@ public abstract class AttendConformance(Func<int, IDevice> create) : DeviceConfo
             table.Add(cache.Table(0));
             return Attend(lab, what, cache, last, table, [36]);
         }
+    }
+
+    public static TheoryData<CacheType> Types => [.. Enum.GetValues<CacheType>()];
+
+    [Theory, MemberData(nameof(Types))]
+    public void A_row_is_read_as_it_is_stored_to_the_last_bit(CacheType type)
+    {
+        // A token that sees itself alone says its own value row. Sizes and group sizes are on and off a kernel's steps.
+        foreach (var (width, group) in new[] { (7, 32), (16, 16), (32, 32), (80, 32), (96, 0), (129, 64), (24, 12), (512, 128) })
+        {
+            var format = ((RowFormat)type).HasScales ? new RowFormat(type, group) : type;
+            using var lab = new DeviceLab(Device(), 3, loose: false);
+            var values = Awkward(width);
+            var stream = new PagedRows(lab.Allocate(4096 * 3), 4096, 1, 1, width, format);
+            var (batch, pages) = Empty(1, 1);
+            batch.Add(0, 1);
+            pages.Add([1]);
+            lab.Device.WriteRows(lab.Put(values, 1, 1, width), stream, batch, pages);
+            var destination = lab.Blank(1, 1, width);
+            lab.Device.Attend(new(1, 1, width, 0, width, true), new(0.01f), lab.Draw(1, 1, width), default, new(stream, default, default), batch, pages, destination);
+            var stored = new byte[format.VectorBytes(width)];
+            RowCoding.Encode(format, values, stored);
+            SameBits($"{format}, {width} wide", [.. Enumerable.Range(0, width).Select(i => RowCoding.Decode(format, stored, width, i) + 0f)], [.. lab.Read(destination).Select(value => value + 0f)]);
+        }
+
+        // Sizes from tiny to large, halves of the steps of whole numbers, and groups of zeros.
+        static float[] Awkward(int width) => [.. Enumerable.Range(0, width).Select(i => (i / 24 % 4, i % 24) switch
+        {
+            (0, 0) => 7f,
+            (0, var at) => (at - 12) / 2f,
+            (1, var at) => MathF.Pow(2, at - 12) * (at % 2 == 0 ? 1.0625f : -1.1875f),
+            (2, _) => 0,
+            (_, var at) => MathF.Sin(i) * 300,
+        })];
     }
 
     [Fact]

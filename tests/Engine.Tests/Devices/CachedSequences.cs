@@ -28,7 +28,7 @@ public sealed class CachedSequences
             (1, shape.RotaryWidth),
             (shape.Groups, shape.ValueInMain ? 0 : shape.ValueWidth),
         ];
-        var bytes = vectors.Select(part => (what.PageRows * part.Groups * part.Width * (what.Type == CacheType.Float32 ? 4 : 2) + 63L) / 64 * 64).ToArray();
+        var bytes = vectors.Select(part => (what.PageRows * part.Groups * what.Type.VectorBytes(part.Width) + 63L) / 64 * 64).ToArray();
         var region = lab.Allocate(bytes.Sum() * (counts.Sum() + Spare));
         Streams = [.. vectors.Select((part, i) => part.Width == 0 ? default : new PagedRows(
             region + (nint)bytes.Take(i).Sum(), bytes.Sum(), what.PageRows, part.Groups, part.Width, what.Type))];

@@ -4,7 +4,7 @@ using Serving.Devices.Reference;
 namespace Serving.Tests;
 
 /// <summary>Latents of some groups, how they are cached, and what is rebuilt of them for every head.</summary>
-public sealed record ExpandedCase(int Heads, int Groups, int Latent, int Rotary, int PageRows, CacheType Type)
+public sealed record ExpandedCase(int Heads, int Groups, int Latent, int Rotary, int PageRows, RowFormat Type)
 {
     public int Key { get; init; } = 32;
 
@@ -46,6 +46,10 @@ public abstract class ExpandedConformance(Func<int, IDevice> create) : DeviceCon
         new ExpandedCase(2, 2, 32, 8, 16, CacheType.Float32) { Rule = new(2), Runs = BeyondSpans },
         new ExpandedCase(4, 1, 32, 0, 64, CacheType.BFloat16) { Rule = new(0.2f, Window: 600), Sinks = true, Runs = BeyondSpans },
         new ExpandedCase(4, 1, 32, 8, 64, CacheType.BFloat16) { Rule = new(0.2f, Chunk: 1000), Runs = BeyondSpans },
+        new ExpandedCase(4, 1, 64, 16, 16, CacheType.Fp8),
+        new ExpandedCase(8, 2, 64, 16, 64, CacheType.Int8) { Weights = StoredType.BF16, Runs = [(0, 70), (100, 32)] },
+        new ExpandedCase(4, 1, 128, 16, 64, CacheType.Int4) { Runs = BeyondSpans },
+        new ExpandedCase(6, 1, 24, 12, 3, new RowFormat(CacheType.Int4, 12)) { Key = 20, Value = 14 },
     ];
 
     [Theory, MemberData(nameof(Cases))]

@@ -201,7 +201,7 @@ public sealed unsafe class CpuDevice : IDevice
     public void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
     {
         ShapeChecks.CopyPages(from, to);
-        var bytes = stream.RowsPerPage * stream.Groups * PageRows.RowBytes(stream);
+        var bytes = (long)stream.RowsPerPage * stream.Groups * stream.VectorBytes;
         for (var i = 0; i < from.Length; i++)
             Buffer.MemoryCopy(PageRows.At(stream, from[i], 0, 0), PageRows.At(stream, to[i], 0, 0), bytes, bytes);
     }

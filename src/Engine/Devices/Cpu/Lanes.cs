@@ -89,6 +89,18 @@ static class Lanes
         return Vector512.Create(low, high);
     }
 
+    /// <summary>Sixteen bytes, sign-extended into the lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Vector512<int> Load8(byte* source)
+    {
+        var values = Vector128.Load((sbyte*)source);
+        if (Avx512F.IsSupported) return Avx512F.ConvertToVector512Int32(values);
+        var (low, high) = Vector128.Widen(values);
+        return Vector512.Create(
+            Vector256.Create(Vector128.WidenLower(low), Vector128.WidenUpper(low)),
+            Vector256.Create(Vector128.WidenLower(high), Vector128.WidenUpper(high)));
+    }
+
     // Two factors, since 2^128 alone is no float; the results are normal, so both products are exact.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector512<float> TimesPowerOfTwo(Vector512<float> value, Vector512<int> n)

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Serving.Devices.Reference;
 
 /// <summary>Views of tensors whose memory is the host's.</summary>
@@ -32,29 +30,18 @@ static unsafe class HostTensor
     /// <summary>The expert ids of a routed step, row after row.</summary>
     public static Span<int> Ids(this RoutedExperts routed) => new((void*)routed.Experts, routed.Weights.Rows * routed.Weights.Width);
 
-    /// <summary>Bytes of one value.</summary>
-    public static int Bytes(this CacheType type) => type == CacheType.Float32 ? sizeof(float) : sizeof(ushort);
-
     /// <summary>The stored bytes of one page.</summary>
     public static Span<byte> Page(this PagedRows stream, int page) =>
-        new((byte*)stream.Address + page * stream.PageBytes, stream.RowsPerPage * stream.Groups * stream.Width * stream.Type.Bytes());
+        new((byte*)stream.Address + page * stream.PageBytes, stream.RowsPerPage * stream.Groups * stream.VectorBytes);
 
     /// <summary>The stored bytes of one vector: a page holds its rows in order, a row its groups in order.</summary>
-    public static Span<byte> Vector(this PagedRows stream, int page, int row, int group)
-    {
-        var bytes = stream.Width * stream.Type.Bytes();
-        return stream.Page(page).Slice((row * stream.Groups + group) * bytes, bytes);
-    }
+    public static Span<byte> Vector(this PagedRows stream, int page, int row, int group) =>
+        stream.Page(page).Slice((row * stream.Groups + group) * stream.VectorBytes, stream.VectorBytes);
 
     /// <summary>Value <paramref name="index"/> of a stored vector.</summary>
-    public static float Value(this PagedRows stream, ReadOnlySpan<byte> vector, int index) => stream.Type == CacheType.Float32
-        ? Unsafe.ReadUnaligned<float>(in vector[index * sizeof(float)])
-        : BFloat16.Widen(Unsafe.ReadUnaligned<ushort>(in vector[index * sizeof(ushort)]));
+    public static float Value(this PagedRows stream, ReadOnlySpan<byte> vector, int index) =>
+        RowCoding.Decode(stream.Format, vector, stream.Width, index);
 
-    /// <summary>Stores <paramref name="value"/> as value <paramref name="index"/> of a vector.</summary>
-    public static void SetValue(this PagedRows stream, Span<byte> vector, int index, float value)
-    {
-        if (stream.Type == CacheType.Float32) Unsafe.WriteUnaligned(ref vector[index * sizeof(float)], value);
-        else Unsafe.WriteUnaligned(ref vector[index * sizeof(ushort)], BFloat16.Round(value));
-    }
+    /// <summary>Stores a vector.</summary>
+    public static void Store(this PagedRows stream, ReadOnlySpan<float> values, Span<byte> vector) => RowCoding.Encode(stream.Format, values, vector);
 }

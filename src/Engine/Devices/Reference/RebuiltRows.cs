@@ -55,9 +55,5 @@ sealed class RebuiltRows : IDisposable
         Write(values, rows, position, head);
     }
 
-    static void Write(float[] values, PagedRows rows, int position, int head)
-    {
-        var stored = rows.Vector(position, 0, head);
-        for (var i = 0; i < values.Length; i++) rows.SetValue(stored, i, values[i]);
-    }
+    static void Write(float[] values, PagedRows rows, int position, int head) => rows.Store(values, rows.Vector(position, 0, head));
 }

@@ -205,11 +205,7 @@ public sealed class ReferenceDevice : IDevice
         for (var run = 0; run < batch.Runs; run++)
             for (var row = batch.RunStarts[run]; row < batch.RunStarts[run + 1]; row++)
                 for (var group = 0; group < stream.Groups; group++)
-                {
-                    var stored = ReferenceAttention.Vector(stream, pages.Of(run), batch.Positions[row], group);
-                    var vector = source.Vector(row, group);
-                    for (var i = 0; i < vector.Length; i++) stream.SetValue(stored, i, vector[i]);
-                }
+                    stream.Store(source.Vector(row, group), ReferenceAttention.Vector(stream, pages.Of(run), batch.Positions[row], group));
     }
 
     /// <summary>Attention of every row and head over the cached rows of its run.</summary>

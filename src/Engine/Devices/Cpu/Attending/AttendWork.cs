@@ -54,11 +54,19 @@ unsafe struct AttendWork
     /// <summary>Floats of the state of as many queries.</summary>
     public readonly long StateFloats(int queries) => queries * (long)(ValuePadded + 2 * PanelSize.Block);
 
-    /// <summary>Floats of the widest row that is read, in whole panels.</summary>
-    public readonly int WidestRow => Math.Max(KeyPadded, ValuePadded);
+    /// <summary>Floats that the turned scales of sixteen rows of any stream take.</summary>
+    public readonly int ScaleFloats => Math.Max(
+        ScalesOf(Cached.Main), Math.Max(ScalesOf(Cached.Rotary), ScalesOf(Cached.Value)));
+
+    /// <summary>Floats that cover the longest stored row.</summary>
+    public readonly int ZeroFloats =>
+        Math.Max(Cached.Main.VectorBytes, Math.Max(Cached.Rotary.VectorBytes, Cached.Value.VectorBytes)) / sizeof(float) + 1;
+
+    // Those of each group, and one more before the first.
+    static int ScalesOf(in PagedRows stream) => (stream.Format.Scales(stream.Width) + 1) * PanelSize.Outputs;
 
     /// <summary>Bytes of a worker's scratch.</summary>
     public readonly long ScratchBytes =>
         (2 * StateFloats(UnitQueries) + UnitQueries * (long)KeyPadded + TileRows * (long)(KeyPadded + ValuePadded)
-        + TileRows * PanelSize.Rows + WidestRow) * sizeof(float);
+        + TileRows * PanelSize.Rows + ScaleFloats + ZeroFloats + PanelSize.Block) / PanelSize.Block * PanelSize.Block * sizeof(float);
 }

@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics;
-
 namespace Serving.Devices.Cpu;
 
 /// <summary>Widens the latents and rotary rows of some neighbouring positions into the scratch of a span.</summary>
@@ -24,23 +22,9 @@ unsafe struct GatherJob : IJob
             var (page, row) = Math.DivRem(From + place, Latents.RowsPerPage);
             var at = Rows + (long)place * Stride;
             for (var group = 0; group < Latents.Groups; group++, at += Latents.Width)
-                Widen(PageRows.At(Latents, Table[page], group, row), Latents.Type, Latents.Width, at);
-            if (!Rotary.IsEmpty) Widen(PageRows.At(Rotary, Table[page], 0, row), Rotary.Type, Rotary.Width, at);
+                RowReading.Widen(Latents, PageRows.At(Latents, Table[page], group, row), Latents.Width, at);
+            if (!Rotary.IsEmpty) RowReading.Widen(Rotary, PageRows.At(Rotary, Table[page], 0, row), Rotary.Width, at);
         }
-    }
-
-    static void Widen(byte* row, CacheType type, int width, float* values)
-    {
-        if (type == CacheType.Float32)
-        {
-            new ReadOnlySpan<float>(row, width).CopyTo(new Span<float>(values, width));
-            return;
-        }
-        var halves = (ushort*)row;
-        var i = 0;
-        for (; i <= width - Lanes.Count; i += Lanes.Count)
-            (Vector512.WidenLower(Vector256.Load(halves + i).ToVector512()) << 16).AsSingle().Store(values + i);
-        for (; i < width; i++) values[i] = BFloat16.Widen(halves[i]);
     }
 }
 

@@ -8,7 +8,7 @@ unsafe ref struct SpanPass
 {
     readonly AttendWork _work;
     readonly AttendUnit _unit;
-    readonly float* _queries, _keys, _values, _scores, _zeros;
+    readonly float* _queries, _keys, _values, _scores, _scales, _zeros;
     int _panels;
 
     /// <summary>Lays the unit's queries out in the worker's scratch.</summary>
@@ -21,8 +21,9 @@ unsafe ref struct SpanPass
         _keys = _queries + (long)AttendWork.UnitQueries * work.KeyPadded;
         _values = _keys + (long)AttendWork.TileRows * work.KeyPadded;
         _scores = _values + (long)AttendWork.TileRows * work.ValuePadded;
-        _zeros = _scores + AttendWork.TileRows * PanelSize.Rows;
-        new Span<float>(_zeros, work.WidestRow).Clear();
+        _scales = _scores + AttendWork.TileRows * PanelSize.Rows;
+        _zeros = _scales + work.ScaleFloats;
+        new Span<float>(_zeros, work.ZeroFloats).Clear();
         Lay();
     }
 
@@ -87,14 +88,15 @@ unsafe ref struct SpanPass
         // The last tile is mostly short: a panel without rows is not read.
         _panels = Math.Min(AttendWork.TileRows, _unit.Last - tile + 1) > PanelSize.Outputs ? 2 : 1;
         var count = _panels * PanelSize.Outputs;
-        TileRows.Find(_work.Cached.Main, _unit, _unit.Group, tile, first, count, (nint)_zeros, rows);
-        TileRows.Keys(rows, count, _work.Cached.Main.Type, _work.Shape.MainWidth, _keys, stride);
-        var values = _work.Shape.ValueInMain ? _work.Cached.Main : _work.Cached.Value;
+        var (main, rotary) = (_work.Cached.Main, _work.Cached.Rotary);
+        TileRows.Find(main, _unit, _unit.Group, tile, first, count, (nint)_zeros, rows);
+        TileRows.Keys(main, rows, count, _work.Shape.MainWidth, _keys, stride, _scales);
+        var values = _work.Shape.ValueInMain ? main : _work.Cached.Value;
         if (!_work.Shape.ValueInMain) TileRows.Find(values, _unit, _unit.Group, tile, first, count, (nint)_zeros, rows);
-        TileRows.Values(rows, count, values.Type, _work.Shape.ValueWidth, _values);
+        TileRows.Values(values, rows, count, _work.Shape.ValueWidth, _values);
         if (_work.Shape.RotaryWidth == 0) return;
-        TileRows.Find(_work.Cached.Rotary, _unit, 0, tile, first, count, (nint)_zeros, rows);
-        TileRows.Keys(rows, count, _work.Cached.Rotary.Type, _work.Shape.RotaryWidth, _keys + _work.MainPadded * PanelSize.Outputs, stride);
+        TileRows.Find(rotary, _unit, 0, tile, first, count, (nint)_zeros, rows);
+        TileRows.Keys(rotary, rows, count, _work.Shape.RotaryWidth, _keys + _work.MainPadded * PanelSize.Outputs, stride, _scales);
     }
 
     void Read(QueryState state, int tile, int start, int rows)

@@ -11,7 +11,7 @@ static unsafe class TileRows
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Find(in PagedRows stream, in AttendUnit unit, int group, int tile, int first, int count, nint absent, nint* rows)
     {
-        var bytes = (nint)PageRows.RowBytes(stream);
+        var bytes = (nint)stream.VectorBytes;
         var (page, place) = Math.DivRem(Math.Max(tile, first), stream.RowsPerPage);
         nint at = 0;
         for (var i = 0; i < count; i++)
@@ -26,62 +26,101 @@ static unsafe class TileRows
         }
     }
 
-    /// <summary>Keys: panels [padded width x 32 rows], <paramref name="stride"/> floats apart.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Keys(nint* rows, int count, CacheType type, int width, float* keys, long stride)
+    /// <summary>
+    /// Keys: panels [padded width x 32 rows], <paramref name="stride"/> floats apart. <paramref name="scales"/> is room for the scales of
+    /// sixteen rows, see <see cref="AttendWork.ScaleFloats"/>.
+    /// </summary>
+    public static void Keys(in PagedRows stream, nint* rows, int count, int width, float* keys, long stride, float* scales)
     {
-        for (var i = 0; i < count; i += Lanes.Count)
+        switch (stream.Format.Type)
         {
-            var target = keys + i / PanelSize.Outputs * stride + i % PanelSize.Outputs;
-            var d = Avx512F.IsSupported ? TurnColumns(rows + i, type, width, target) : 0;
-            for (; d < PanelSize.Blocks(width) * PanelSize.Block; d++)
-                for (var lane = 0; lane < Lanes.Count; lane++)
-                    target[d * PanelSize.Outputs + lane] = d < width ? Value(rows[i + lane], type, d) : 0;
+            case CacheType.Float32: Keys<FloatRows>(stream, rows, count, width, keys, stride, scales); break;
+            case CacheType.BFloat16: Keys<BFloat16Rows>(stream, rows, count, width, keys, stride, scales); break;
+            case CacheType.Fp8: Keys<Float8Rows>(stream, rows, count, width, keys, stride, scales); break;
+            case CacheType.Int8: Keys<Int8Rows>(stream, rows, count, width, keys, stride, scales); break;
+            default: Keys<Int4Rows>(stream, rows, count, width, keys, stride, scales); break;
         }
     }
 
     /// <summary>Values: panels [64 rows x 32 widths].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Values(nint* rows, int count, CacheType type, int width, float* values)
+    public static void Values(in PagedRows stream, nint* rows, int count, int width, float* values)
     {
-        for (var i = 0; i < count; i++)
+        switch (stream.Format.Type)
         {
-            var target = values + i * PanelSize.Outputs;
-            for (var d = 0; d < width; d += PanelSize.Outputs, target += AttendWork.TileRows * PanelSize.Outputs)
-            {
-                if (d + PanelSize.Outputs <= width)
-                {
-                    Load(rows[i], type, d).Store(target);
-                    Load(rows[i], type, d + 16).Store(target + 16);
-                }
-                else
-                {
-                    for (var lane = 0; lane < PanelSize.Outputs; lane++)
-                        target[lane] = d + lane < width ? Value(rows[i], type, d + lane) : 0;
-                }
-            }
+            case CacheType.Float32: Values<FloatRows>(stream, rows, count, width, values); break;
+            case CacheType.BFloat16: Values<BFloat16Rows>(stream, rows, count, width, values); break;
+            case CacheType.Fp8: Values<Float8Rows>(stream, rows, count, width, values); break;
+            case CacheType.Int8: Values<Int8Rows>(stream, rows, count, width, values); break;
+            default: Values<Int4Rows>(stream, rows, count, width, values); break;
         }
     }
 
-    // Sixteen 32-bit columns at a time: sixteen singles, or sixteen pairs of bfloat16. Returns how many values of a row it took.
-    static int TurnColumns(nint* rows, CacheType type, int width, float* panel)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Keys<TCode>(in PagedRows stream, nint* rows, int count, int width, float* keys, long stride, float* scales)
+        where TCode : struct, IRowCode
     {
-        var d = 0;
-        if (type == CacheType.Float32)
-            for (; d + Lanes.Count <= width; d += Lanes.Count)
-                Transpose.Columns<FloatColumns>(rows, d * sizeof(float), panel + d * PanelSize.Outputs);
-        else
-            for (; d + 2 * Lanes.Count <= width; d += 2 * Lanes.Count)
-                Transpose.Columns<BFloat16Columns>(rows, d * sizeof(ushort), panel + d * PanelSize.Outputs);
-        return d;
+        var turns = Avx512F.IsSupported && RowReading.IsRegular(stream.Format);
+        for (var i = 0; i < count; i += Lanes.Count)
+        {
+            var target = keys + i / PanelSize.Outputs * stride + i % PanelSize.Outputs;
+            var d = turns ? Turn<TCode>(stream, rows + i, width, target, scales) : 0;
+            for (; d < PanelSize.Blocks(width) * PanelSize.Block; d++)
+                for (var lane = 0; lane < Lanes.Count; lane++)
+                    target[d * PanelSize.Outputs + lane] = d < width ? RowReading.Value(stream, (byte*)rows[i + lane], d) : 0;
+        }
+    }
+
+    // Sixteen 32-bit columns at a time. Returns how many values of a row it took.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static int Turn<TCode>(in PagedRows stream, nint* rows, int width, float* panel, float* scales) where TCode : struct, IRowCode
+    {
+        var shift = 0;
+        if (TCode.HasScales)
+        {
+            // Two scales a column: where their number is odd, the column that ends with the first begins before it.
+            var count = stream.Format.Scales(stream.Width);
+            var odd = count & 1;
+            scales += PanelSize.Outputs;
+            shift = RowReading.GroupShift(stream.Format);
+            Turn<ScaleColumns<TCode>>(
+                rows, stream.Format.ValueBytes(stream.Width) - odd * RowFormat.ScaleBytes, (count + odd) / 2, scales - odd * PanelSize.Outputs, null, 0);
+        }
+        Turn<ValueColumns<TCode>>(rows, 0, width / TCode.PerColumn, panel, scales, shift);
+        return width / TCode.PerColumn * TCode.PerColumn;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector512<float> Load(nint row, CacheType type, int index) => type == CacheType.Float32
-        ? Vector512.Load((float*)row + index)
-        : Vector512.ShiftLeft(Lanes.Load16((byte*)((ushort*)row + index)), 16).AsSingle();
+    static void Turn<TColumns>(nint* rows, int offset, int columns, float* panel, float* scales, int shift) where TColumns : struct, IColumns
+    {
+        var first = 0;
+        for (; first + Lanes.Count <= columns; first += Lanes.Count)
+            Transpose.Columns<TColumns>(rows, offset, first, Lanes.Count, panel, scales, shift);
+        if (first < columns) Transpose.Columns<TColumns>(rows, offset, first, columns - first, panel, scales, shift);
+    }
 
-    static float Value(nint row, CacheType type, int index) => type == CacheType.Float32
-        ? ((float*)row)[index]
-        : BFloat16.Widen(((ushort*)row)[index]);
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Values<TCode>(in PagedRows stream, nint* rows, int count, int width, float* values) where TCode : struct, IRowCode
+    {
+        var whole = RowReading.IsRegular(stream.Format) ? width / Lanes.Count * Lanes.Count : 0;
+        var (offset, shift) = (stream.Format.ValueBytes(stream.Width), RowReading.GroupShift(stream.Format));
+        for (var i = 0; i < count; i++)
+        {
+            var row = (byte*)rows[i];
+            var scales = (short*)(row + offset);
+            var target = values + i * PanelSize.Outputs;
+            var d = 0;
+            for (; d < whole; d += Lanes.Count)
+            {
+                var loaded = TCode.Load(row, d);
+                if (TCode.HasScales) loaded *= TCode.Scales(Vector512.Create((int)scales[d >> shift]));
+                loaded.Store(Place(target, d));
+            }
+            for (; d < PanelSize.Blocks(width) * PanelSize.Block; d++)
+                *Place(target, d) = d < width ? RowReading.Value(stream, row, d) : 0;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static float* Place(float* panel, int index) =>
+        panel + index / PanelSize.Outputs * AttendWork.TileRows * PanelSize.Outputs + index % PanelSize.Outputs;
 }
