@@ -110,7 +110,7 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
         };
         context = adapt?.Invoke(context) ?? context;
         var family = AttentionFamilies.Of(context);
-        return new(family.Plan(context), family.Name) { Before = Norm($"{Prefix(layer)}input_layernorm"), Scale = ResidualScale };
+        return new(AttentionFamilies.Plan(family, context), family.Name) { Before = Norm($"{Prefix(layer)}input_layernorm"), Scale = ResidualScale };
     }
 
     /// <summary>Block of a gated feed-forward network of a layer.</summary>

@@ -89,7 +89,7 @@ static partial class ModelLoading
             MaxSequences = sequences,
             TokensPerStep = settings.TokensPerStep ?? Math.Max(defaults.TokensPerStep, sequences),
             PageTokens = settings.BlockSize ?? defaults.PageTokens,
-            CacheType = settings.CacheDtype == "float32" ? CacheType.Float32 : CacheType.BFloat16,
+            CacheType = CacheTypeOf(settings.CacheDtype),
             RoundWeights = settings.Dtype == "bfloat16",
             Execution = Enum.Parse<Execution>(settings.Execution, ignoreCase: true),
             CacheBytes = settings.CacheBytes,
@@ -97,6 +97,13 @@ static partial class ModelLoading
             EnablePrefixCaching = settings.PrefixCaching,
         };
     }
+
+    static CacheType CacheTypeOf(string name) => name switch
+    {
+        "auto" => new EngineOptions().CacheType,
+        "fp8_e4m3" => CacheType.Fp8,
+        _ => Enum.Parse<CacheType>(name, ignoreCase: true),
+    };
 
     /// <summary>The template of a file, or the checkpoint's own; null if it has none.</summary>
     public static ChatTemplate? TemplateOf(Checkpoint checkpoint, string? path)

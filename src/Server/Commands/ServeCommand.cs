@@ -71,7 +71,7 @@ static class ServeCommand
     {
         Device = read.OneOf(Settings.Device, "auto", "cpu", "cuda", "reference"),
         Dtype = read.OneOf(Settings.Dtype, "auto", "float32", "bfloat16"),
-        CacheDtype = read.OneOf(Settings.KvCacheDtype, "auto", "float32", "bfloat16"),
+        CacheDtype = read.OneOf(Settings.KvCacheDtype, "auto", "float32", "bfloat16", "fp8", "fp8_e4m3", "int8", "int4"),
         Execution = read.OneOf(Settings.Execution, "auto", "absorbed", "expanded"),
         CacheBytes = read.Bytes(Settings.KvCacheMemoryBytes),
         BlockSize = read.Integer(Settings.BlockSize, 1, 1 << 16),

@@ -10,7 +10,7 @@ static class Settings
     public static readonly Setting Port = new("port", "8080", "Port to listen on; 0 takes a free one.");
     public static readonly Setting Device = new("device", "auto", "auto, cpu, cuda or reference.");
     public static readonly Setting Dtype = new("dtype", "auto", "Type of weights and arithmetic: auto, float32 or bfloat16.");
-    public static readonly Setting KvCacheDtype = new("kv-cache-dtype", "auto", "Type of cached rows: auto, float32 or bfloat16.");
+    public static readonly Setting KvCacheDtype = new("kv-cache-dtype", "auto", "Type of cached rows: auto (bfloat16), float32, bfloat16, fp8, int8 or int4.");
     public static readonly Setting Execution =
         new("execution", "auto", "How prompts are computed over cached latents: auto (by their length), absorbed or expanded.");
     public static readonly Setting KvCacheMemoryBytes = new("kv-cache-memory-bytes", null, "Memory of the cache, as 2147483648, 512MiB or 2G.");

@@ -1,3 +1,6 @@
+using Serving.Attention;
+using Serving.Cache;
+using Serving.Devices;
 using Serving.Model;
 using Serving.Model.Types;
 
@@ -33,6 +36,7 @@ public sealed class CachedElementsTests
     [InlineData("cla", 48, 0, 48, 0)]
     [InlineData("cla_hunyuan", 48, 0, 48, 0)]
     [InlineData("clla", 32, 0, 32, 0)]
+    [InlineData("clla_int4", 32, 0, 32)]
     [InlineData("clla_per_layer", 32, 8, 32, 8)]
     [InlineData("mha2mla", 42, 42, 42)]
     [InlineData("mha2mla_bias", 36, 36, 36)]
@@ -45,6 +49,27 @@ public sealed class CachedElementsTests
     {
         using var checkpoint = Checkpoint.OpenFolder(Fixtures.Path($"schemes/{fixture}"));
         var plan = ModelTypes.Plan(new(checkpoint.Config, checkpoint.OpenLedger()));
-        Assert.Equal(elements, plan.Attentions.Select(attention => attention.ElementsPerToken));
+        foreach (var type in Enum.GetValues<CacheType>())
+        {
+            var layout = new CacheLayout([.. plan.Attentions], type: type);
+            Assert.Equal(elements, plan.Attentions.Select((_, layer) => layout.ElementsPerToken(layer)));
+            foreach (var (attention, layer) in plan.Attentions.Select((attention, layer) => (attention, layer)))
+                Assert.Equal(attention.Streams.Where(stream => stream.OwnedBy is null).Sum(stream => Stored(attention, stream, type)), layout.TokenBytes(layer));
+        }
+    }
+
+    /// <summary>Elements times their size; with scales: filled up to four bytes a vector, and two bytes for every 32 values (e4m3: for every vector).</summary>
+    static int Stored(AttentionPlan plan, CachedStream stream, CacheType type)
+    {
+        if (stream.Format is { } own) return stream.Groups * ((stream.Width * 4 + 31) / 32 * 4 + stream.Width / own.GroupSize * 2);
+        if (type == CacheType.Float32) return stream.Elements * 4;
+        if (type == CacheType.BFloat16 || plan.IsRotary(stream)) return stream.Elements * 2;
+        var (bits, scales) = type switch
+        {
+            CacheType.Fp8 => (8, 1),
+            CacheType.Int8 => (8, (stream.Width + 31) / 32),
+            _ => (4, (stream.Width + 31) / 32),
+        };
+        return stream.Groups * ((stream.Width * bits + 31) / 32 * 4 + scales * 2);
     }
 }

@@ -1,3 +1,4 @@
+using Serving.Devices;
 using Serving.Diagnostics;
 using Serving.Model;
 using Serving.Scheduling;
@@ -37,7 +38,10 @@ public sealed class RealScheduleTests
 
     static EngineFigures Play(string folder, Random random)
     {
-        var options = RandomSchedule.Options(random) with { PageTokens = random.Next(1, 6), Execution = (Execution)random.Next(3) };
+        var options = RandomSchedule.Options(random) with
+        {
+            PageTokens = random.Next(1, 6), Execution = (Execution)random.Next(3), CacheType = (CacheType)random.Next(5),
+        };
         using var crowdDecoder = new PagedDecoder(folder, options, layout => RandomSchedule.Pages(layout, options, random), threads: 1);
         using var crowd = crowdDecoder.Engine();
         RandomSchedule.Play(crowd, random);

@@ -53,6 +53,7 @@ public sealed class SettingTests : IDisposable
     [Theory]
     [InlineData("--port abc", "--port is 'abc'; it must be a whole number from 0 to 65535.")]
     [InlineData("--dtype int4", "--dtype is 'int4'; it must be auto, float32, bfloat16.")]
+    [InlineData("--kv-cache-dtype fp4", "--kv-cache-dtype is 'fp4'; it must be auto, float32, bfloat16, fp8, fp8_e4m3, int8, int4.")]
     [InlineData("--kv-cache-memory-bytes lots", "--kv-cache-memory-bytes is 'lots'")]
     [InlineData("--host example.org", "--host is 'example.org'")]
     [InlineData("--max-model-length 5", "There is no option --max-model-length. Did you mean --max-model-len?")]

@@ -24,7 +24,6 @@ public sealed class Clla : IAttentionFamily
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (config, plan) = (layer.Config, new Mla().Plan(layer));
-        if (config.Has("latent_quantization")) throw config.Wrong("latent_quantization", "set", "null: quantised latents are not served");
         var share = config.Int("layer_share_factor");
         if (share < 1) throw config.Wrong("layer_share_factor", $"{share}", "a positive number of layers");
         var (owner, own) = (layer.Layer - layer.Layer % share, config.OneOf("rope_key", "shared_with_latent", "per_layer") == "per_layer");

@@ -38,6 +38,9 @@ public static class AttentionFamilies
     /// <summary>The GGUF keys of all families.</summary>
     public static ImmutableArray<(string Gguf, string Config)> GgufKeys { get; } = [.. All.SelectMany(family => family.GgufKeys)];
 
+    /// <summary>A layer's attention by the family that describes it, with what varies any family's.</summary>
+    public static AttentionPlan Plan(IAttentionFamily family, AttentionContext layer) => QuantizedLatents.Vary(family.Plan(layer), layer);
+
     /// <summary>The one family that describes a layer.</summary>
     /// <exception cref="CheckpointException">None does, or several do.</exception>
     public static IAttentionFamily Of(AttentionContext layer)
