@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Serving.Server.Http;
 
 namespace Serving.Server.Grpc.Framing;
 
@@ -28,7 +29,7 @@ sealed class GrpcCall : IDisposable
             http.Response.Headers["grpc-encoding"] = MessageWriter.Gzip;
         var encoding = headers["grpc-encoding"].ToString();
         if (encoding is not ("" or "identity" or MessageWriter.Gzip))
-            throw new GrpcException(StatusCode.Unimplemented, $"The compression '{Http.Request.Headers["grpc-encoding"].ToString()[..Math.Min(encoding.Length, 64)]}' is not served; use gzip or none.");
+            throw new GrpcException(StatusCode.Unimplemented, $"The compression '{RequestValue.Shortened(encoding)}' is not served; use gzip or none.");
         _reader = new(http.Request.BodyReader, encoding, limit);
         _late = Deadline.Read(headers["grpc-timeout"].ToString()) is { } left ? new(left, time) : new();
         _over = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, _late.Token);
@@ -83,8 +84,15 @@ sealed class GrpcCall : IDisposable
         MessageWriter.Write(Http.Response.BodyWriter, message, _unpacks ? packs : false);
     }
 
-    /// <summary>Sends off what was written; waits for a client that is slow to take it.</summary>
-    public async ValueTask FlushAsync() => await Http.Response.BodyWriter.FlushAsync(Cancellation);
+    /// <summary>
+    /// Sends off what was written; waits for a client that is slow to take it. A deadline waits too, as a flush that is cancelled would take the
+    /// stream with it and leave no place for a status.
+    /// </summary>
+    public async ValueTask FlushAsync()
+    {
+        await Http.Response.BodyWriter.FlushAsync(Http.RequestAborted);
+        Cancellation.ThrowIfCancellationRequested();
+    }
 
     /// <summary>Sends the headers, if they are not sent yet.</summary>
     public async ValueTask StartAsync()
@@ -92,7 +100,7 @@ sealed class GrpcCall : IDisposable
         if (Http.Response.HasStarted)
             return;
         Begin(Http.Response);
-        await Http.Response.StartAsync(Cancellation);
+        await Http.Response.StartAsync(Http.RequestAborted);
     }
 
     /// <summary>Ends the call.</summary>
