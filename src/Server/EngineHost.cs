@@ -5,12 +5,17 @@ namespace Serving.Server;
 
 /// <summary>Loads the model beside the running server, says whether requests can be served, and lets them end when the process must.</summary>
 sealed class EngineHost(
-    ServerOptions options, Func<ServedModel> load, StallWatch stalls, IHostApplicationLifetime lifetime, ILogger<EngineHost> logger)
+    ServerOptions options, Func<ServedModel> load, StallWatch stalls, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<EngineHost> logger)
     : IHostedService, IAsyncDisposable
 {
+    /// <summary>How often steps are looked at, whether anybody asks or not.</summary>
+    static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(500);
+
     readonly TaskCompletionSource<ServedModel> _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly CancellationTokenSource _drained = new();
 
+    ITimer? _watch;
+    bool _wasStalled;
     bool _disposed;
 
     /// <summary>The model once it is there; fails where it cannot be served.</summary>
@@ -38,6 +43,7 @@ sealed class EngineHost(
             ServerLog.Draining(logger, options.DrainTime.TotalSeconds);
             _drained.CancelAfter(options.DrainTime);
         });
+        _watch = time.CreateTimer(_ => Watch(), null, WatchInterval, WatchInterval);
         new Thread(Load) { IsBackground = true, Name = "model loading" }.Start();
         return Task.CompletedTask;
     }
@@ -51,6 +57,7 @@ sealed class EngineHost(
         if (_loaded.Task.IsCompletedSuccessfully)
             await _loaded.Task.Result.DisposeAsync();
         _drained.Dispose();
+        _watch?.Dispose();
     }
 
     string StateOf(ServedModel model)
@@ -59,6 +66,18 @@ sealed class EngineHost(
         return model.Engine.Ended.IsCompleted ? "failed"
             : stalls.IsStalled(figures.Steps, figures.Running + figures.Waiting > 0) ? "stalled"
             : "ready";
+    }
+
+    void Watch()
+    {
+        var isStalled = State == "stalled";
+        if (isStalled == _wasStalled)
+            return;
+        _wasStalled = isStalled;
+        if (isStalled)
+            ServerLog.Stalled(logger, options.StallTime.TotalSeconds);
+        else
+            ServerLog.Recovered(logger);
     }
 
     void Load()

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Serving.Diagnostics;
 using Serving.Server.Grpc;
 using Serving.Server.Grpc.Framing;
@@ -22,8 +23,9 @@ static class ServerApp
     static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(60), PingPatience = TimeSpan.FromSeconds(20);
 
     /// <summary>A server that loads its model with <paramref name="load"/> once it listens.</summary>
-    public static WebApplication Build(ServerOptions options, Func<ServerOptions, EngineDiagnostics, ServedModel> load)
+    public static WebApplication Build(ServerOptions options, Func<ServerOptions, EngineDiagnostics, ServedModel> load, TimeProvider? time = null)
     {
+        var clock = time ?? TimeProvider.System;
         var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "serving" });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
@@ -31,13 +33,15 @@ static class ServerApp
             kestrel.Limits.MaxRequestBodySize = options.MaxRequestBytes;
             (kestrel.Limits.Http2.KeepAlivePingDelay, kestrel.Limits.Http2.KeepAlivePingTimeout) = (PingDelay, PingPatience);
             kestrel.Limits.Http2.MaxStreamsPerConnection = StreamsPerConnection;
-            new SharedPort(TimeProvider.System).Listen(kestrel, new(AddressOf(options.Host), options.Port));
+            Listen(kestrel, options, clock);
         });
         builder.Logging.SetMinimumLevel(options.LogLevel).AddFilter("Microsoft", LogLevel.Warning)
             .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical)
             .AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat, console.UseUtcTimestamp) = (true, "HH:mm:ss ", true));
-        AddServices(builder.Services, options, load);
+        AddServices(builder.Services, options, load, clock);
         var app = builder.Build();
+        // Keys that cannot be read end the start, and not the first request.
+        app.Services.GetRequiredService<ApiKeys>();
         if (!options.AllowedOrigins.IsEmpty)
             app.UseCors(policy => policy.WithOrigins([.. options.AllowedOrigins]).AllowAnyHeader().AllowAnyMethod()
                 .WithExposedHeaders("x-request-id", "x-ignored-parameters", "openai-processing-ms", "Retry-After", "retry-after-ms"));
@@ -46,7 +50,7 @@ static class ServerApp
         return app;
     }
 
-    static void AddServices(IServiceCollection services, ServerOptions options, Func<ServerOptions, EngineDiagnostics, ServedModel> load)
+    static void AddServices(IServiceCollection services, ServerOptions options, Func<ServerOptions, EngineDiagnostics, ServedModel> load, TimeProvider time)
     {
         services.AddRoutingCore();
         services.AddMetrics();
@@ -58,9 +62,10 @@ static class ServerApp
             Logger = provider.GetRequiredService<ILoggerFactory>().CreateLogger("Serving.Engine"),
             Meters = provider.GetRequiredService<IMeterFactory>(),
         }));
-        services.AddSingleton(new StallWatch(options.StallTime, TimeProvider.System));
-        services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(new Authentication(options.ApiKeys, options.GuardsMetrics));
+        services.AddSingleton(new StallWatch(options.StallTime, time));
+        services.AddSingleton(time);
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<Authentication>();
         services.AddSingleton<ServerMetrics>();
         services.AddSingleton<EngineHost>();
         services.AddHostedService(provider => provider.GetRequiredService<EngineHost>());
@@ -83,6 +88,15 @@ static class ServerApp
         MetricsEndpoint.Map(app, app.Services.GetRequiredService<MetricStore>());
         app.Services.GetRequiredService<OpenAiEndpoints>().Map(app);
         GrpcServices.Map(app);
+    }
+
+    static void Listen(KestrelServerOptions kestrel, ServerOptions options, TimeProvider time)
+    {
+        var address = new IPEndPoint(AddressOf(options.Host), options.Port);
+        if (options.Tls is not { } tls)
+            new SharedPort(time).Listen(kestrel, address);
+        else
+            kestrel.Listen(address, listen => listen.UseHttps(TlsPort.Read(tls)));
     }
 
     static IPAddress AddressOf(string host) => host switch

@@ -18,6 +18,15 @@ static partial class ServerLog
     [LoggerMessage(104, LogLevel.Information, "Draining: running requests have {Seconds} s to end.")]
     public static partial void Draining(ILogger logger, double seconds);
 
+    [LoggerMessage(105, LogLevel.Warning, "The keys of {File} stay as they were: {Reason}")]
+    public static partial void KeysNotRead(ILogger logger, string file, string reason);
+
+    [LoggerMessage(106, LogLevel.Error, "No step has ended for {Seconds} s while work waits.")]
+    public static partial void Stalled(ILogger logger, double seconds);
+
+    [LoggerMessage(107, LogLevel.Information, "Steps end again.")]
+    public static partial void Recovered(ILogger logger);
+
     [LoggerMessage(110, LogLevel.Error, "Request {RequestId} failed.")]
     public static partial void RequestFailed(ILogger logger, Exception error, string requestId);
 

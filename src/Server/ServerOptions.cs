@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Serving.Server.Http;
 using Serving.Scheduling;
 
 namespace Serving.Server;
@@ -35,6 +36,15 @@ sealed record ServerOptions
 
     public ImmutableArray<string> ApiKeys { get; init; } = [];
 
+    /// <summary>File of further keys, which may change while the server runs.</summary>
+    public string? ApiKeyFile { get; init; }
+
+    /// <summary>Whether prefixes that one key's requests computed may serve another's.</summary>
+    public bool SharesPrefixes { get; init; }
+
+    /// <summary>TLS on the port; in the clear when null.</summary>
+    public TlsOptions? Tls { get; init; }
+
     /// <summary>Origins whose pages may call from a browser; * for all. None by default.</summary>
     public ImmutableArray<string> AllowedOrigins { get; init; } = [];
 
@@ -60,7 +70,7 @@ sealed record ServerOptions
     public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a step may take, while work waits, before the server calls itself stalled.</summary>
-    public TimeSpan StallTime { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan StallTime { get; init; } = TimeSpan.FromSeconds(4);
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 }

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Net;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Serving.Server.Http;
 
 namespace Serving.Server.Commands;
 
@@ -55,6 +57,9 @@ static class ServeCommand
         ShortensEmbeddings = read.Switch(Settings.ShortenEmbeddings),
         Seed = read.Long(Settings.Seed, long.MinValue, long.MaxValue),
         ApiKeys = read.List(Settings.ApiKey),
+        ApiKeyFile = read.Text(Settings.ApiKeyFile),
+        SharesPrefixes = read.Switch(Settings.SharePrefixes),
+        Tls = TlsFrom(read),
         AllowedOrigins = read.List(Settings.AllowedOrigins),
         GuardsMetrics = read.Switch(Settings.GuardMetrics),
         StrictParameters = read.Switch(Settings.StrictParameters),
@@ -81,6 +86,17 @@ static class ServeCommand
         PrefixCaching = read.Switch(Settings.EnablePrefixCaching),
         Threads = read.Integer(Settings.Threads, 1, 1024),
     };
+
+    static TlsOptions? TlsFrom(SettingReader read)
+    {
+        var (key, authorities) = (read.Text(Settings.SslKeyfile), read.Text(Settings.SslCaCerts));
+        var mode = (ClientCertificateMode)read.Integer(Settings.SslCertReqs, 0, 2)!.Value;
+        if (read.Text(Settings.SslCertfile) is { } certificate)
+            return new(certificate, key, authorities, mode);
+        return key is null && authorities is null
+            ? null
+            : throw new SettingException($"--{(key is null ? Settings.SslCaCerts : Settings.SslKeyfile).Name} needs --ssl-certfile beside it.");
+    }
 
     static async Task AnnounceAsync(WebApplication app)
     {

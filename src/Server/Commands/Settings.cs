@@ -30,6 +30,15 @@ static class Settings
     public static readonly Setting Seed = new("seed", null, "Makes the seeds of requests that bring none reproducible.");
     public static readonly Setting ApiKey = new("api-key", null, "Keys that requests must bring one of.") { IsList = true };
     public static readonly Setting GuardMetrics = new("guard-metrics", "false", "Ask for a key at /metrics too.") { IsSwitch = true };
+    public static readonly Setting ApiKeyFile =
+        new("api-key-file", null, "File of further keys, one a line, plain or as sha256:HEX; read anew when it changes.");
+    public static readonly Setting SharePrefixes =
+        new("share-prefixes", "false", "Let computed prefixes of one key's requests serve another's.") { IsSwitch = true };
+    public static readonly Setting SslCertfile = new("ssl-certfile", null, "PEM file of the server's certificate; turns TLS on.");
+    public static readonly Setting SslKeyfile = new("ssl-keyfile", null, "PEM file of the certificate's key, where that is not in the same file.");
+    public static readonly Setting SslCaCerts = new("ssl-ca-certs", null, "PEM file of roots that clients' certificates must come from.");
+    public static readonly Setting SslCertReqs =
+        new("ssl-cert-reqs", "2", "Whether clients must show a certificate when --ssl-ca-certs is given: 0 never, 1 if they have one, 2 always.");
     public static readonly Setting AllowedOrigins =
         new("allowed-origins", null, "Origins whose pages may call from a browser (CORS); none when left out.") { IsList = true };
     public static readonly Setting StrictParameters = new("strict-parameters", "false", "Refuse unknown request fields.") { IsSwitch = true };
@@ -38,7 +47,7 @@ static class Settings
         new("parse-special-in-content", "false", "Let special tokens spelled in messages act as such.") { IsSwitch = true };
     public static readonly Setting MaxRequestBytes = new("max-request-bytes", "32MiB", "Largest request body.");
     public static readonly Setting DrainSeconds = new("drain-seconds", "30", "How long running requests may go on after a request to stop.");
-    public static readonly Setting StallSeconds = new("stall-seconds", "60", "How long a step may take before the server says it is not ready.");
+    public static readonly Setting StallSeconds = new("stall-seconds", "4", "How long a step may take, while work waits, before the server says it is not ready.");
     public static readonly Setting LogLevel = new("log-level", "info", "trace, debug, info, warning, error or critical.");
 
     /// <summary>What the engine is built with, whichever command builds it.</summary>
@@ -48,7 +57,8 @@ static class Settings
     public static readonly Setting[] All =
     [
         Config, Model, ServedModelName, Host, Port, .. OfEngine, EnablePrefixCaching, ChatTemplate, GenerationConfig, MaxLogprobs, MaxChoices, Seed,
-        Pooling, ShortenEmbeddings, ApiKey, AllowedOrigins, GuardMetrics, StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes, DrainSeconds, StallSeconds, LogLevel,
+        Pooling, ShortenEmbeddings, ApiKey, ApiKeyFile, SharePrefixes, SslCertfile, SslKeyfile, SslCaCerts, SslCertReqs,
+        AllowedOrigins, GuardMetrics, StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes, DrainSeconds, StallSeconds, LogLevel,
     ];
 
     /// <summary>vLLM's flags for what this server does not do, with the one value that asks for nothing.</summary>

@@ -1,37 +1,33 @@
-using System.Security.Cryptography;
-using System.Text;
 using Serving.Server.Grpc;
 
 namespace Serving.Server.Http;
 
-/// <summary>Checks bearer keys; keys are kept as SHA-256 hashes, and every hash is compared whatever the first ones say.</summary>
-sealed class Authentication(IEnumerable<string> keys, bool guardsMetrics)
+/// <summary>Asks every request for a bearer key, over HTTP and gRPC alike, but those for health and, unless they are guarded, metrics.</summary>
+sealed class Authentication(ApiKeys keys, ServerOptions options)
 {
     const string Scheme = "Bearer ";
-
-    readonly byte[][] _hashes = [.. keys.Select(Hash)];
 
     /// <summary>Throws a 401 unless the request may go on; notes whose request it is.</summary>
     public void Check(HttpContext http)
     {
-        if (_hashes.Length == 0 || IsOpen(http.Request.Path))
+        if (!keys.AreNeeded || IsOpen(http.Request.Path))
             return;
         var header = http.Request.Headers.Authorization.ToString();
         if (!header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
             throw ApiException.NoKey();
-        var given = Hash(header[Scheme.Length..].Trim());
-        var known = false;
-        foreach (var hash in _hashes)
-            known |= CryptographicOperations.FixedTimeEquals(hash, given);
-        if (!known)
-            throw ApiException.BadKey();
-        http.Features.Set(new Caller(Convert.ToHexString(given, 0, 8)));
+        var hash = keys.Find(header[Scheme.Length..].Trim()) ?? throw ApiException.BadKey();
+        http.Features.Set(new Caller(Convert.ToHexString(hash, 0, 8), options.SharesPrefixes));
     }
 
-    bool IsOpen(PathString path) => path.StartsWithSegments("/health") || path.StartsWithSegments(GrpcServices.HealthPath) || (!guardsMetrics && path == "/metrics");
-
-    static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
+    bool IsOpen(PathString path) =>
+        path.StartsWithSegments("/health") || path.StartsWithSegments(GrpcServices.HealthPath) || (!options.GuardsMetrics && path == "/metrics");
 }
 
-/// <summary>Who sent a request: a short hash of the key, which keeps callers' cached prefixes apart.</summary>
-sealed record Caller(string Id);
+/// <summary>Who sent a request.</summary>
+/// <param name="Id">A short hash of the key.</param>
+/// <param name="SharesPrefixes">Whether its computed prefixes may serve other callers.</param>
+sealed record Caller(string Id, bool SharesPrefixes)
+{
+    /// <summary>The salt of a request of this caller: keeps cached prefixes of different callers apart.</summary>
+    public string Salt(string given) => SharesPrefixes ? given : $"{Id}/{given}";
+}

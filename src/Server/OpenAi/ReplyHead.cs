@@ -37,7 +37,7 @@ sealed record ReplyServices(EngineHost Host, ServerOptions Options, TimeProvider
     }
 
     /// <summary>Keeps the cached prefixes of different keys apart.</summary>
-    public static string SaltOf(HttpContext http, string given) => http.Features.Get<Caller>() is { } caller ? $"{caller.Id}/{given}" : given;
+    public static string SaltOf(HttpContext http, string given) => http.Features.Get<Caller>()?.Salt(given) ?? given;
 
     static string Printable(string path) =>
         string.Create(Math.Min(path.Length, 64), path, (name, p) =>

@@ -13,7 +13,8 @@ public sealed class SettingTests : IDisposable
     public void Without_settings_the_defaults_of_the_options_hold()
     {
         var options = Options([]);
-        Assert.Equal(new ServerOptions { Model = "m" } with { ServedNames = options.ServedNames, ApiKeys = options.ApiKeys }, options);
+        Assert.Equal(
+            new ServerOptions { Model = "m", ServedNames = options.ServedNames, ApiKeys = options.ApiKeys, AllowedOrigins = options.AllowedOrigins }, options);
     }
 
     [Fact]

@@ -26,11 +26,11 @@ sealed record GrpcReply(List<byte[]> Messages, StatusCode Status, string Message
 }
 
 /// <summary>A plain gRPC client over HTTP/2 in the clear, which can also send what no proper client sends.</summary>
-sealed class GrpcClient(Uri server) : IDisposable
+sealed class GrpcClient(Uri server, HttpMessageHandler? handler = null) : IDisposable
 {
     public const string Generate = "/serving.v1.Generation/Generate";
 
-    readonly HttpClient _http = new() { BaseAddress = server, Timeout = TimeSpan.FromSeconds(20) };
+    readonly HttpClient _http = new(handler ?? new SocketsHttpHandler()) { BaseAddress = server, Timeout = TimeSpan.FromSeconds(20) };
 
     public static byte[] Frame(byte[] message, byte flag = 0)
     {

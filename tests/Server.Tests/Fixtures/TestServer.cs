@@ -40,10 +40,12 @@ sealed class TestServer : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
+    public Uri Address => Client.BaseAddress!;
+
     public static Task<TestServer> StartAsync(Func<ServerOptions, ServerOptions>? change = null) => StartAsync(change, _ => { });
 
     /// <summary>A server whose model load waits for <paramref name="beforeLoad"/>.</summary>
-    public static async Task<TestServer> StartAsync(Func<ServerOptions, ServerOptions>? change, Action<ScriptedDecoder> beforeLoad, bool waits = true)
+    public static async Task<TestServer> StartAsync(Func<ServerOptions, ServerOptions>? change, Action<ScriptedDecoder> beforeLoad, bool waits = true, TimeProvider? time = null)
     {
         var options = new ServerOptions { Model = "tiny", Port = 0, LogLevel = LogLevel.None, Engine = new() { MaxLength = 512 } };
         options = change?.Invoke(options) ?? options;
@@ -52,7 +54,7 @@ sealed class TestServer : IAsyncDisposable
         {
             beforeLoad(decoder);
             return Model(o, diagnostics, decoder);
-        });
+        }, time);
         await app.StartAsync();
         var server = new TestServer(app, decoder);
         if (waits)

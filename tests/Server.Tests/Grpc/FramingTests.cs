@@ -92,7 +92,7 @@ public sealed class FramingTests(ServerFixture fixture) : IClassFixture<ServerFi
     [InlineData("6u", 0.006)]
     [InlineData("7000n", 0.007)]
     [InlineData("", null)]
-    public void A_deadline_has_a_unit(string header, double? milliseconds) => Assert.Equal(milliseconds, Deadline.Read(header)?.TotalMilliseconds);
+    public void A_deadline_has_a_unit(string header, double? milliseconds) => Assert.Equal(milliseconds, GrpcTimeout.Read(header)?.TotalMilliseconds);
 
     [Theory]
     [InlineData("plain ~ text", "plain ~ text")]

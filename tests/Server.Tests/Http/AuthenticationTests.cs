@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using Serving.Protos;
 
 namespace Serving.Tests;
 
@@ -46,6 +48,87 @@ public sealed class AuthenticationTests
             var reply = await server.JsonAsync("/v1/completions", body);
             return reply.GetProperty("usage").GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32();
         }
+    }
+
+    [Fact]
+    public async Task Keys_share_cached_prefixes_where_the_operator_says_so()
+    {
+        await using var server = await TestServer.StartAsync(o => o with { ApiKeys = ["a", "b"], SharesPrefixes = true });
+        var request = new GenerateRequest { Model = "tiny", Prompt = new string('q', 64), MaxTokens = 1 };
+        Assert.Equal(0u, await CachedAsync("a"));
+        Assert.Equal(48u, await CachedAsync("b"));
+
+        async Task<uint> CachedAsync(string key) =>
+            (await server.Grpc.CallAsync(GrpcClient.Generate, request, ("authorization", $"Bearer {key}"))).All<GenerateReply>()[0].Started.CachedTokens;
+    }
+
+    [Fact]
+    public async Task Over_gRPC_keys_do_not_share_cached_prefixes_either()
+    {
+        await using var server = await TestServer.StartAsync(o => o with { ApiKeys = ["a", "b"] });
+        var request = new GenerateRequest { Model = "tiny", Prompt = new string('q', 64), MaxTokens = 1 };
+        foreach (var (key, cached) in ((string, uint)[])[("a", 0), ("a", 48), ("b", 0)])
+            Assert.Equal(cached, (await server.Grpc.CallAsync(GrpcClient.Generate, request, ("authorization", $"Bearer {key}"))).All<GenerateReply>()[0].Started.CachedTokens);
+    }
+
+    [Fact]
+    public async Task Keys_of_a_file_change_while_the_server_runs()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            var clock = new ManualClock();
+            await File.WriteAllTextAsync(file, "# one of us\nfirst\n", Stop);
+            await using var server = await TestServer.StartAsync(o => o with { ApiKeyFile = file, ApiKeys = ["fixed"] }, _ => { }, time: clock);
+            Assert.Equal("first fixed", await OpenersAsync(server));
+            var hash = Convert.ToHexString(SHA256.HashData("second"u8));
+            await File.WriteAllTextAsync(file, $"sha256:{hash}\n", Stop);
+            Assert.Equal("first fixed", await OpenersAsync(server));
+            clock.Advance(TimeSpan.FromSeconds(2));
+            Assert.Equal("second fixed", await OpenersAsync(server));
+            await File.WriteAllTextAsync(file, "sha256:abc\n", Stop);
+            clock.Advance(TimeSpan.FromSeconds(2));
+            Assert.Equal("second fixed", await OpenersAsync(server));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public async Task A_file_without_keys_lets_nobody_in()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            await using var server = await TestServer.StartAsync(o => o with { ApiKeyFile = file });
+            Assert.Equal("", await OpenersAsync(server));
+            using var none = await AskAsync(server, "/v1/models", null);
+            Assert.Equal(HttpStatusCode.Unauthorized, none.StatusCode);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public async Task A_key_file_that_is_not_there_ends_the_start() =>
+        await Assert.ThrowsAnyAsync<IOException>(() => TestServer.StartAsync(o => o with { ApiKeyFile = "/nowhere/keys" }));
+
+    static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    static async Task<string> OpenersAsync(TestServer server)
+    {
+        var opening = new List<string>();
+        foreach (var key in (string[])["first", "second", "fixed"])
+        {
+            using var reply = await AskAsync(server, "/v1/models", $"Bearer {key}");
+            if (reply.IsSuccessStatusCode)
+                opening.Add(key);
+        }
+        return string.Join(' ', opening);
     }
 
     static Task<HttpResponseMessage> AskAsync(TestServer server, string path, string? authorization)

@@ -31,7 +31,7 @@ sealed class GrpcCall : IDisposable
         if (encoding is not ("" or "identity" or MessageWriter.Gzip))
             throw new GrpcException(StatusCode.Unimplemented, $"The compression '{RequestValue.Shortened(encoding)}' is not served; use gzip or none.");
         _reader = new(http.Request.BodyReader, encoding, limit);
-        _late = Deadline.Read(headers["grpc-timeout"].ToString()) is { } left ? new(left, time) : new();
+        _late = GrpcTimeout.Read(headers["grpc-timeout"].ToString()) is { } left ? new(left, time) : new();
         _over = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, _late.Token);
     }
 

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Serving.Server.Grpc.Framing;
 
 /// <summary>The time that a client gives a call, as the header grpc-timeout has it: at most eight digits and a unit.</summary>
-static class Deadline
+static class GrpcTimeout
 {
     const int MaxDigits = 8;
 
