@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Serving.Server;
 using Serving.Server.Commands;
 
@@ -86,6 +87,16 @@ public sealed class SettingTests : IDisposable
     public void What_asks_for_nothing_is_left_out()
     {
         Assert.Equal(9, Options(["--tensor-parallel-size", "1", "--port", "9", "--pipeline-parallel-size=1"]).Port);
+    }
+
+    [Fact]
+    public void Tls_goes_by_the_names_of_its_files()
+    {
+        Assert.Null(Options([]).Tls);
+        Assert.Equal(new("c", "k", "a", ClientCertificateMode.AllowCertificate),
+            Options(["--ssl-certfile", "c", "--ssl-keyfile", "k", "--ssl-ca-certs", "a", "--ssl-cert-reqs", "1"]).Tls);
+        Assert.Equal(ClientCertificateMode.RequireCertificate, Options(["--ssl-certfile", "c", "--ssl-ca-certs", "a"]).Tls!.ClientCertificates);
+        Assert.Contains("--ssl-certfile", Assert.Throws<SettingException>(() => Options(["--ssl-keyfile", "k"])).Message);
     }
 
     static ServerOptions Options(string[] arguments, params (string Name, string Value)[] environment) =>
