@@ -50,30 +50,36 @@ static class ServerApp
         return app;
     }
 
-    static void AddServices(IServiceCollection services, ServerOptions options, Func<ServerOptions, EngineDiagnostics, ServedModel> load, TimeProvider time)
+    /// <summary>What requests of either protocol need, whoever answers them.</summary>
+    public static void AddFraming(IServiceCollection services, ServerOptions options, TimeProvider time)
     {
         services.AddRoutingCore();
+        services.AddSingleton(options);
+        services.AddSingleton(time);
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<Authentication>();
+        services.AddSingleton<RequestErrors>();
+        services.AddSingleton<GrpcEndpoints>();
+        services.AddSingleton<IConnectionListenerFactory, SilentTransport>();
+    }
+
+    static void AddServices(IServiceCollection services, ServerOptions options, Func<ServerOptions, EngineDiagnostics, ServedModel> load, TimeProvider time)
+    {
+        AddFraming(services, options, time);
         services.AddMetrics();
         services.AddCors();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(5));
-        services.AddSingleton(options);
         services.AddSingleton<Func<ServedModel>>(provider => () => load(options, new()
         {
             Logger = provider.GetRequiredService<ILoggerFactory>().CreateLogger("Serving.Engine"),
             Meters = provider.GetRequiredService<IMeterFactory>(),
         }));
         services.AddSingleton(new StallWatch(options.StallTime, time));
-        services.AddSingleton(time);
-        services.AddSingleton<ApiKeys>();
-        services.AddSingleton<Authentication>();
         services.AddSingleton<ServerMetrics>();
         services.AddSingleton<EngineHost>();
         services.AddHostedService(provider => provider.GetRequiredService<EngineHost>());
         services.AddSingleton<ReplyServices>();
         services.AddSingleton<OpenAiEndpoints>();
-        services.AddSingleton<GrpcEndpoints>();
-        services.AddSingleton<RequestErrors>();
-        services.AddSingleton<IConnectionListenerFactory, SilentTransport>();
         services.AddSingleton(provider =>
         {
             var factory = provider.GetRequiredService<IMeterFactory>();

@@ -15,6 +15,7 @@ sealed class GrpcCall : IDisposable
     readonly CancellationTokenSource _late;
     readonly CancellationTokenSource _over;
     readonly bool _unpacks;
+    readonly HeaderDictionary _trailers = [];
 
     /// <summary>Reads the headers; throws for those that cannot be served.</summary>
     /// <param name="http">The request.</param>
@@ -103,13 +104,20 @@ sealed class GrpcCall : IDisposable
         await Http.Response.StartAsync(Http.RequestAborted);
     }
 
+    /// <summary>Sends something of one's own along with the status.</summary>
+    public void AddTrailer(string name, string value) => _trailers[name] = value;
+
     /// <summary>Ends the call.</summary>
     public void End(GrpcStatus status)
     {
+        var trailers = Http.Response.Headers;
         if (Http.Response.HasStarted)
-            status.WriteTo(Http.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers);
+            trailers = Http.Features.GetRequiredFeature<IHttpResponseTrailersFeature>().Trailers;
         else
-            Refuse(Http, status);
+            Begin(Http.Response);
+        foreach (var (name, value) in _trailers)
+            trailers[name] = value;
+        status.WriteTo(trailers);
     }
 
     public void Dispose()
