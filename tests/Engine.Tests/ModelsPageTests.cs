@@ -43,8 +43,10 @@ public sealed class ModelsPageTests
         var files = GgufTests().ToLookup(test => test.Architecture, test => test.Fixture);
         foreach (var architecture in GgufArchitecture.All.OrderBy(architecture => architecture.Name, StringComparer.Ordinal))
             page.Append($"| `{architecture.Name}` | {ModelTypeOf(architecture)} | {Names(files[architecture.Name])} |\n");
-        return page.Append($"\nWeights of GGUF files may be stored as {Devices.StoredTypes.All}; ")
-            .Append($"those of safetensors as {SafetensorsType.ServedNames}.\n").ToString();
+        return page.Append($"\nWeights of GGUF files may be stored as {GgmlTypes.ServedNames}; ")
+            .Append($"those of safetensors as {SafetensorsType.ServedNames}, and, where `quantization_config` says so, as fp8 (E4M3 with a scale for each\n")
+            .Append("128 x 128, `weight_block_size`) or mxfp4 (`NAME_blocks` and `NAME_scales`). Packed weights stay packed in memory and meet float32\n")
+            .Append("activations: the libraries that publish fp8 models round activations to fp8 too, so their logits differ by that rounding.\n").ToString();
     }
 
     static (string Name, ModelSummary Model) Summary(string fixture)

@@ -79,17 +79,18 @@ public sealed class Checkpoint : IDisposable
     internal static Checkpoint OpenFolder(string path, string configName = "config.json")
     {
         var config = ModelConfigFile(System.IO.Path.Combine(path, configName));
-        Refusals.Quantization(config);
+        var format = PackedWeights.FormatOf(config);
         var shards = SafetensorsShards.Open(path);
         try
         {
+            var (tensors, unserved) = PackedWeights.Join(shards, format, path);
             return new(shards)
             {
                 Path = path,
                 Name = System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path))),
                 Config = config,
-                Tensors = shards.Tensors,
-                Unserved = shards.Unserved,
+                Tensors = tensors,
+                Unserved = unserved,
                 Text = TextSources.FromFolder(path, config),
             };
         }

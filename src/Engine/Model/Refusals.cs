@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Serving.Devices;
 
 namespace Serving.Model;
 
@@ -14,17 +13,6 @@ static partial class Refusals
             ? $"{looked} Models are not downloaded; to fetch this one from the Hugging Face hub: "
                 + $"huggingface-cli download {path} --local-dir {path.Split('/')[1]}, then --model {path.Split('/')[1]}"
             : looked);
-    }
-
-    /// <summary>Throws if the weights are packed in a way that is not served.</summary>
-    public static void Quantization(ModelConfig config)
-    {
-        foreach (var part in (ModelConfig[])[config, config.TextPart])
-            foreach (var key in (string[])["quantization_config", "compression_config"])
-                if (part.ObjectOrNull(key) is { } packed)
-                    throw new CheckpointException(
-                        $"{config.Source}: {key} asks for {packed.TextOrNull("quant_method") ?? "an unnamed method"}, which is not served. "
-                        + $"Served are safetensors of {SafetensorsType.ServedNames}, and GGUF files of {StoredTypes.All}.");
     }
 
     [GeneratedRegex(@"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$", RegexOptions.CultureInvariant)]

@@ -127,6 +127,18 @@ public sealed class DeviceLab(IDevice device, int seed, bool loose) : IDisposabl
         if (type == StoredType.F32) BinaryPrimitives.WriteSingleLittleEndian(block, value);
         else if (type == StoredType.F16) BinaryPrimitives.WriteHalfLittleEndian(block, (Half)value);
         else if (type == StoredType.BF16) BinaryPrimitives.WriteUInt16LittleEndian(block, BFloat16.Round(value));
+        else if (type == StoredType.MxFp4)
+        {
+            Random.NextBytes(block);
+            block[0] = (byte)Random.Next(115, 122);
+        }
+        else if (type == StoredType.F8)
+        {
+            Random.NextBytes(block);
+            foreach (ref var bits in block)
+                if ((bits & 127) == 127) bits = 0;
+            BinaryPrimitives.WriteSingleLittleEndian(block, value * 0.001f);
+        }
         else
         {
             Random.NextBytes(block);

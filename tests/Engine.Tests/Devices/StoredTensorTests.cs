@@ -45,6 +45,48 @@ public sealed class StoredTensorTests
         Assert.Contains("300 values do not fill whole Q4_K blocks of 256", error.Message);
     }
 
+    [Theory]
+    [InlineData(0x00, 0), InlineData(0x01, 0.001953125f), InlineData(0x07, 0.013671875f), InlineData(0x08, 0.015625f), InlineData(0x38, 1)]
+    [InlineData(0x39, 1.125f), InlineData(0x7e, 448), InlineData(0xb8, -1), InlineData(0xfe, -448), InlineData(0x7f, float.NaN), InlineData(0xff, float.NaN)]
+    public void Eight_bit_floats_have_the_values_of_their_specification(byte bits, float value)
+    {
+        Span<byte> block = stackalloc byte[132];
+        BinaryPrimitives.WriteSingleLittleEndian(block, 0.5f);
+        block[4 + 77] = bits;
+        var values = new float[128];
+        RowWidening.Widen(StoredType.F8, block, values);
+        Assert.Equal(value * 0.5f, values[77]);
+        Assert.Equal(0, values[76]);
+    }
+
+    [Theory, InlineData(127, 1), InlineData(130, 8), InlineData(0, 5.877471754111438e-39f), InlineData(254, 1.7014118346046923e38f), InlineData(255, float.NaN)]
+    public void Four_bit_floats_share_a_power_of_two(byte exponent, float scale)
+    {
+        Span<byte> block = [exponent, 0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0];
+        var values = new float[32];
+        RowWidening.Widen(StoredType.MxFp4, block, values);
+        Assert.Equal([0f * scale, scale, 2 * scale, 4 * scale, -0f * scale, -scale, -2 * scale, -4 * scale], values[..8]);
+        Assert.Equal([0.5f * scale, 1.5f * scale, 3 * scale, 6 * scale, -0.5f * scale, -1.5f * scale, -3 * scale, -6 * scale], values[16..24]);
+    }
+
+    [Fact]
+    public void Joined_memory_comes_back_when_it_is_read_again()
+    {
+        var joins = 0;
+        var joined = new JoinedMemory(() =>
+        {
+            joins++;
+            var bytes = GC.AllocateArray<byte>(32, pinned: true);
+            for (var i = 0; i < bytes.Length; i++) bytes[i] = (byte)i;
+            return bytes;
+        });
+        var tensor = new StoredTensor("w", StoredType.BF16, [4, 4], joined);
+        Assert.Equal(0, joins);
+        Assert.Equal((8, 24), (tensor.Row(1)[0], tensor.Slice(2, 2).At(1).Row(0)[0]));
+        StoredPages.Drop(tensor.Slice(2, 2));
+        Assert.Equal((16, 2), (tensor.Row(2)[0], joins));
+    }
+
     [Fact]
     public void Five_bit_values_take_their_fifth_bit_from_the_word_after_the_scale()
     {

@@ -5,7 +5,7 @@ namespace Serving.Tests;
 /// <summary>Small models within what a GGUF file of their architecture, and llama.cpp, can say.</summary>
 static class TinyGguf
 {
-    /// <summary>The fixture of a name, changed where files cannot say what it needs; "long" or "short" after a blank chooses lists of LongRoPE.</summary>
+    /// <summary>The fixture of a name, changed where files cannot say what it needs; "long" or "short" after a blank chooses lists of LongRoPE, "wide" gives experts 64 inputs.</summary>
     public static TinyModel Of(string name)
     {
         if (name == "glm4_moe") return Glm4Moe();
@@ -18,7 +18,8 @@ static class TinyGguf
             case "deepseek_v2_yarn": ChooseFromOneGroup(model); break;
         }
         if (model.Config["rope_parameters"]?["beta_fast"] is not null) Ramp(model);
-        if (words.Length > 1) StretchFrom(model, words[1] == "long" ? 128 : 256);
+        if (words.Length > 1 && words[1] == "wide") Widen(model);
+        else if (words.Length > 1) StretchFrom(model, words[1] == "long" ? 128 : 256);
         // llama.cpp norms latents with the model's epsilon, published implementations with this one.
         if (model.Config["kv_lora_rank"] is not null) model.Config["rms_norm_eps"] = 1e-6;
         return model;
@@ -38,6 +39,24 @@ static class TinyGguf
     {
         (model.Config["n_group"], model.Config["topk_group"]) = (1, 1);
         model.Config["rope_parameters"]!["mscale"] = (double)model.Config["rope_parameters"]!["mscale_all_dim"]!;
+    }
+
+    // Blocks of 32 want widths that are multiples of it: experts of 36 get 28 more, which are those before them in another order.
+    static void Widen(TinyModel model)
+    {
+        const int Narrow = 36, Wide = 64;
+        model.Config["intermediate_size"] = Wide;
+        foreach (var (name, tensor) in model.Tensors.Where(t => t.Key.Contains("mlp.experts.")).ToList())
+        {
+            var pairs = name.Contains("gate_up") ? 2 : 1;
+            // Rows of down, columns of gate and up.
+            if (name.EndsWith("down_proj"))
+                model.Tensors[name] = Repeated(tensor, [tensor.Shape[0], Wide, tensor.Shape[2]], Narrow * tensor.Shape[2], Wide * tensor.Shape[2]);
+            else if (pairs == 2) model.Tensors[name] = Repeated(tensor, [.. tensor.Shape[..^1], 2 * Wide], 2 * Narrow, 2 * Wide);
+        }
+
+        static TinyTensor Repeated(TinyTensor tensor, int[] shape, int narrow, int wide) =>
+            new(shape, [.. tensor.Values.Chunk(narrow).SelectMany(row => row.Concat(row.Reverse().Take(wide - narrow).Select(value => -value / 2)))]);
     }
 
     // Contexts of llama.cpp are multiples of 256 tokens, and their length chooses the list.

@@ -73,7 +73,7 @@ public sealed class CheckpointTests
         var value = where == "text_config" ? "{\"quantization_config\":" + Packed + "}" : Packed;
         folder.Write("config.json", "{\"model_type\":\"llama\",\"" + where + "\":" + value + "}");
         Assert.Contains(
-            "quantization_config asks for gptq, which is not served. Served are safetensors of F32, F16, BF16, and GGUF files of F32,",
+            "quantization_config asks for gptq, which is not served. Served are fp8 (e4m3, weight_block_size [128, 128], activation_scheme dynamic), mxfp4; safetensors of F32,",
             Refused(folder.Path));
     }
 

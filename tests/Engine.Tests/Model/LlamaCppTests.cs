@@ -7,8 +7,8 @@ namespace Serving.Tests;
 /// <summary>
 /// GGUF files against llama.cpp itself, with a float32 cache. Its products of F32 matrices are float32: those logits are compared one by
 /// one, within the tolerance of the golden ones (seen: 1e-4), or 1e-2 where it looks GELU up in a table of half-precision numbers (seen:
-/// 4e-3). It quantises the inputs of quantised matrices to 8 bits: there the differences' root mean square is bounded by 0.1 (seen: 0.06
-/// to 0.083, logits have 2.3), and the best token where it leads by more than 1.2.
+/// 4e-3). It quantises the inputs of quantised matrices to 8 bits: there the differences' root mean square is bounded by 0.1 for one
+/// layer (seen: 0.06 to 0.083, logits have 2.3) and 0.2 for three (seen: 0.15, logits have 3), and the best token where it leads by more than 1.2.
 /// </summary>
 public sealed class LlamaCppTests
 {
@@ -51,12 +51,24 @@ public sealed class LlamaCppTests
         using var folder = new TemporaryFolder();
         var path = Fixtures.Path($"gguf/{type}.gguf");
         int[] prompt = [.. Enumerable.Range(0, Length).Select(i => (i * i + 7 * i + 3) % 300)];
-        Agree(llama.Logits(path, prompt, Context, folder.Path), path, prompt, lead: 1.2f, (expected, logits) =>
-        {
-            var squares = expected.SelectMany(row => row).Zip(logits.SelectMany(row => row), (a, b) => (double)(a - b) * (a - b));
-            Assert.InRange(Math.Sqrt(squares.Average()), 0, 0.1);
-        });
+        Agree(llama.Logits(path, prompt, Context, folder.Path), path, prompt, lead: 1.2f, Close(0.1));
     }
+
+    [Fact]
+    public void MxFp4_experts_give_the_logits_of_llama_cpp()
+    {
+        using var llama = LlamaOracle.OrSkip();
+        using var folder = new TemporaryFolder();
+        var path = GgufModel.Write(TinyGguf.Of("gpt_oss wide"), "gpt-oss", folder.Path, packed: (39, Packing.MxFp4));
+        int[] prompt = [.. Enumerable.Range(0, Length).Select(i => (i * i + 7 * i + 3) % 161)];
+        Agree(llama.Logits(path, prompt, Context, folder.Path), path, prompt, lead: 1.2f, Close(0.2));
+    }
+
+    static Action<float[][], float[][]> Close(double bound) => (expected, logits) =>
+    {
+        var squares = expected.SelectMany(row => row).Zip(logits.SelectMany(row => row), (a, b) => (double)(a - b) * (a - b));
+        Assert.InRange(Math.Sqrt(squares.Average()), 0, bound);
+    };
 
     static void Agree(float[][] expected, string path, int[] prompt, float lead, Action<float[][], float[][]> near)
     {

@@ -8,7 +8,7 @@ public static class RowWidening
     delegate void Block(ReadOnlySpan<byte> block, Span<float> values);
 
     static readonly Block[] Blocks =
-        [WidenF32, WidenF16, WidenBF16, WidenQ8, WidenQ4, WidenQ4Min, WidenQ5, WidenQ5Min, WidenQ4K, WidenQ5K, WidenQ6K];
+        [WidenF32, WidenF16, WidenBF16, WidenQ8, WidenQ4, WidenQ4Min, WidenQ5, WidenQ5Min, WidenQ4K, WidenQ5K, WidenQ6K, WidenMxFp4, WidenF8];
 
     /// <summary>Writes row <paramref name="row"/> of a tensor, all its columns, to <paramref name="values"/>.</summary>
     public static void Widen(StoredTensor tensor, int row, Span<float> values) => Widen(tensor.Type, tensor.Row(row), values[..tensor.Columns]);
@@ -112,6 +112,32 @@ public static class RowWidening
             var pair = high[half * 32 + at] >> quarter * 2 & 3;
             values[i] = scale * (sbyte)scales[i / 16] * ((nibble | pair << 4) - 32);
         }
+    }
+
+    static void WidenMxFp4(ReadOnlySpan<byte> block, Span<float> values)
+    {
+        ReadOnlySpan<float> sizes = [0, 0.5f, 1, 1.5f, 2, 3, 4, 6];
+        var scale = block[0] == 255 ? float.NaN : (float)Math.ScaleB(1, block[0] - 127);
+        for (var i = 0; i < 32; i++)
+        {
+            var nibble = Nibble(block[1..], i);
+            values[i] = (nibble < 8 ? sizes[nibble] : -sizes[nibble - 8]) * scale;
+        }
+    }
+
+    static void WidenF8(ReadOnlySpan<byte> block, Span<float> values)
+    {
+        var scale = BinaryPrimitives.ReadSingleLittleEndian(block);
+        for (var i = 0; i < 128; i++) values[i] = Eight(block[4 + i]) * scale;
+    }
+
+    // Four bits of exponent around 7, three of fraction; all ones are no number, and there is no infinity.
+    static float Eight(byte bits)
+    {
+        var (exponent, fraction) = (bits >> 3 & 15, bits & 7);
+        var size = (bits & 127) == 127 ? double.NaN
+            : exponent == 0 ? Math.ScaleB(fraction, -9) : Math.ScaleB(8 + fraction, exponent - 10);
+        return (float)(bits < 128 ? size : -size);
     }
 
     static int Bit(uint bits, int index) => (int)(bits >> index & 1);

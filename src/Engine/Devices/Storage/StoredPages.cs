@@ -9,10 +9,17 @@ public static partial class StoredPages
     const int DontNeedAdvice = 4;
 
     /// <summary>Starts reading a weight's pages from disk; does nothing where the system has no such advice.</summary>
-    public static void WillNeed(StoredTensor tensor) => Advise(tensor.Data, tensor.ByteLength, WillNeedAdvice, outward: true);
+    public static void WillNeed(StoredTensor tensor)
+    {
+        if (tensor.Joined is null) Advise(tensor.Data, tensor.ByteLength, WillNeedAdvice, outward: true);
+    }
 
     /// <summary>Gives back a weight's pages, once it is copied or repacked; reading it again reads the file again.</summary>
-    public static void Drop(StoredTensor tensor) => Advise(tensor.Data, tensor.ByteLength, DontNeedAdvice, outward: false);
+    public static void Drop(StoredTensor tensor)
+    {
+        if (tensor.Joined is { } joined) joined.Release();
+        else Advise(tensor.Data, tensor.ByteLength, DontNeedAdvice, outward: false);
+    }
 
     // Pages at the edges are shared with neighbours: asked for, but never dropped.
     static void Advise(nint address, long bytes, int advice, bool outward)

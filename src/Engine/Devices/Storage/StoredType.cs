@@ -38,6 +38,12 @@ public enum StoredType
 
     /// <summary>256 values of 6 bits around 32 in 16 groups, each with an 8-bit scale.</summary>
     Q6K,
+
+    /// <summary>A power of two as its exponent, and 32 values of 4 bits (OCP MX v1.0: E8M0 and E2M1).</summary>
+    MxFp4,
+
+    /// <summary>A single-precision scale and 128 values of 8 bits with 4 of exponent (OCP OFP8: E4M3).</summary>
+    F8,
 }
 
 /// <summary>The facts of each <see cref="StoredType"/>: values and bytes of a block, and the name people know it by.</summary>
@@ -56,6 +62,8 @@ public static class StoredTypes
         ("Q4_K", 256, 4 + 12 + 128),
         ("Q5_K", 256, 4 + 12 + 32 + 128),
         ("Q6_K", 256, 128 + 64 + 16 + 2),
+        ("MXFP4", 32, 1 + 16),
+        ("F8_E4M3", 128, 4 + 128),
     ];
 
     /// <summary>The names of all types, for messages that list what is served.</summary>

@@ -18,6 +18,7 @@ static class GgmlTypes
         [13] = StoredType.Q5K,
         [14] = StoredType.Q6K,
         [30] = StoredType.BF16,
+        [39] = StoredType.MxFp4,
     };
 
     static readonly Dictionary<uint, string> Known = new()
@@ -42,8 +43,11 @@ static class GgmlTypes
         [29] = "IQ1_M",
         [34] = "TQ1_0",
         [35] = "TQ2_0",
-        [39] = "MXFP4",
+        [40] = "NVFP4",
     };
+
+    /// <summary>The names of the types that are served, for messages.</summary>
+    public static string ServedNames { get; } = string.Join(", ", Served.Values.Select(type => type.Name()));
 
     public static StoredType? Find(uint number) => Served.TryGetValue(number, out var type) ? type : null;
 

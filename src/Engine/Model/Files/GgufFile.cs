@@ -112,7 +112,7 @@ public sealed class GgufFile : IDisposable
         var shape = ReadShape(cursor, name);
         var number = cursor.UInt32();
         var type = GgmlTypes.Find(number)
-            ?? throw cursor.Error(at, $"tensor {name} is stored as type {GgmlTypes.Describe(number)}; served are {StoredTypes.All}");
+            ?? throw cursor.Error(at, $"tensor {name} is stored as type {GgmlTypes.Describe(number)}; served are {GgmlTypes.ServedNames}");
         var columns = shape[^1];
         if (columns % type.BlockValues() != 0)
             throw cursor.Error(

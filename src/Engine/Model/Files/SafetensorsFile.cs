@@ -73,6 +73,15 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>The values of a U8 tensor.</summary>
     public byte[] UInt8(string name) => BytesOf(name, "U8").ToArray();
 
+    /// <summary>Some bytes of a tensor of the given type, which has one byte a value.</summary>
+    public ReadOnlySpan<byte> Bytes(string name, string type, long from, int count)
+    {
+        var entry = Find(name);
+        return entry.Type.Name == type && from >= 0 && from <= entry.End - entry.Start - count
+            ? _file.Bytes(_dataStart + entry.Start + from, count)
+            : throw new CheckpointException($"{Path}: tensor {name} is {entry.Type.Name}, {entry.End - entry.Start} bytes; {count} of {type} from {from} on are expected.");
+    }
+
     /// <summary>The shape of a tensor of any type.</summary>
     public ImmutableArray<int> ShapeOf(string name) => Find(name).Shape;
 

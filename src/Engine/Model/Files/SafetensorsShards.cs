@@ -12,6 +12,7 @@ public sealed class SafetensorsShards : IDisposable
     readonly Dictionary<string, SafetensorsFile> _files = [];
     readonly Dictionary<string, StoredTensor> _tensors = [];
     readonly Dictionary<string, string> _unserved = [];
+    readonly Dictionary<string, SafetensorsFile> _places = [];
 
     SafetensorsShards()
     {
@@ -25,6 +26,9 @@ public sealed class SafetensorsShards : IDisposable
 
     /// <summary>The tensors whose type is not served, with the name of that type.</summary>
     public IReadOnlyDictionary<string, string> Unserved => _unserved;
+
+    /// <summary>The file in which a tensor that is not served by itself stands.</summary>
+    public SafetensorsFile FileOf(string unserved) => _places[unserved];
 
     /// <summary>Opens the weights of a folder.</summary>
     public static SafetensorsShards Open(string folder)
@@ -95,7 +99,7 @@ public sealed class SafetensorsShards : IDisposable
             if (!_tensors.TryAdd(tensor, stored))
                 throw new CheckpointException($"{file.Path}: tensor {tensor} stands in another shard too.");
         foreach (var (tensor, type) in file.Unserved)
-            if (!_unserved.TryAdd(tensor, type) || _tensors.ContainsKey(tensor))
+            if (!_unserved.TryAdd(tensor, type) || !_places.TryAdd(tensor, file) || _tensors.ContainsKey(tensor))
                 throw new CheckpointException($"{file.Path}: tensor {tensor} stands in another shard too.");
         return file;
     }

@@ -20,7 +20,7 @@ static class GgufTensors
             if (GgufConfig.Absorbed.Contains(name))
                 continue;
             var target = Target(name, outer, inner);
-            if (!renamed.TryAdd(target, new(target, tensor.Type, tensor.Shape, tensor.Data)))
+            if (!renamed.TryAdd(target, tensor.Named(target)))
                 throw new CheckpointException($"{parts.Metadata.Source}: two tensors stand for {target}; one is {name}.");
         }
         return renamed;

@@ -69,7 +69,8 @@ sealed class MatrixBuilder
         Add(MemoryMarshal.AsBytes(halves.AsSpan()));
     }
 
-    void Add(ReadOnlySpan<byte> row)
+    /// <summary>Appends stored bytes: rows, blocks or parts of them.</summary>
+    public void Add(ReadOnlySpan<byte> row)
     {
         var (word, from) = ((int)(_filled / sizeof(ulong)), (int)(_filled % sizeof(ulong)));
         var room = MemoryMarshal.AsBytes(_words.AsSpan(word, Math.Min(_words.Length - word, row.Length / sizeof(ulong) + 2)));

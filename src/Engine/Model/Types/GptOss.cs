@@ -29,15 +29,15 @@ public sealed class GptOss : IModelType
         // GGUF files hold three stacks.
         if (source.Tensors.Has($"{prefix}experts.gate_proj.weight"))
             return new(router, rule, source.Dense($"{prefix}experts.", width) with { Activation = act }) { Experts = rule.Experts };
-        // Even columns are gates, odd ones what they gate.
-        var gate = new Step.Linear($"{prefix}experts.gate_up_proj", width, hidden)
+        // Even rows are gates, odd ones what they gate; packed files hold rows, others columns.
+        var packed = source.Tensors.Has($"{prefix}experts.gate_up_proj.weight");
+        Step.Linear Stack(string name, int outputs, int inputs) => new(packed ? $"{prefix}experts.{name}.weight" : $"{prefix}experts.{name}", outputs, inputs)
         {
-            Of = 2 * width,
-            Parts = width,
-            Transposed = true,
-            Bias = $"{prefix}experts.gate_up_proj_bias",
+            Transposed = !packed,
+            Bias = $"{prefix}experts.{name}_bias",
         };
-        var down = new Step.Linear($"{prefix}experts.down_proj", hidden, width) { Transposed = true, Bias = $"{prefix}experts.down_proj_bias" };
+        var gate = Stack("gate_up_proj", width, hidden) with { Of = 2 * width, Parts = width };
+        var down = Stack("down_proj", hidden, width);
         return new(router, rule, new DenseFeedForward(gate, gate with { First = 1 }, down, act))
         {
             Experts = rule.Experts,

@@ -8,6 +8,7 @@ abstract unsafe class PanelFormat
         new PanelFormat<F32Panel>(), new PanelFormat<F16Panel>(), new PanelFormat<BF16Panel>(), new PanelFormat<Q8Panel>(),
         new PanelFormat<Q4Panel>(), new PanelFormat<Q4MinPanel>(), new PanelFormat<Q5Panel>(), new PanelFormat<Q5MinPanel>(),
         new PanelFormat<Q4KPanel>(), new PanelFormat<Q5KPanel>(), new PanelFormat<Q6KPanel>(),
+        new PanelFormat<MxFp4Panel>(), new PanelFormat<F8Panel>(),
     ];
 
     /// <summary>The format of a stored type.</summary>

@@ -27,6 +27,17 @@ static unsafe class Nibbles
         return Vector512.ConvertToSingle((nibbles & Vector512.Create(15u)).AsInt32() - Vector512.Create(offset));
     }
 
+    /// <summary>What a table of sixteen values holds for the lowest nibble; the word moves on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> TakeFrom(Vector512<float> table, ref Vector512<uint> words)
+    {
+        var nibbles = words.AsInt32();
+        words = Vector512.ShiftRightLogical(words, 4);
+        return Avx512F.IsSupported
+            ? Avx512F.PermuteVar16x32(table, nibbles)
+            : Vector512.Shuffle(table, nibbles & Vector512.Create(15));
+    }
+
     /// <summary>The lowest nibble under the lowest fifth bit, less an offset; both words move on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> TakeFive(ref Vector512<uint> words, ref Vector512<uint> fifths, int offset)
