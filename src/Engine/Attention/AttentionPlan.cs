@@ -89,6 +89,18 @@ public sealed record Branch(int Heads, Projection Query, string Main)
     /// <summary>Stream of values; null when the main rows are values as well.</summary>
     public string? Value { get; init; }
 
+    /// <summary>Stream of one vector whose values stand behind those of every group; none when null.</summary>
+    public string? SharedValue { get; init; }
+
+    /// <summary>
+    /// Rotary embedding of the main part of keys where a row is read, by the row's position; null for keys that are cached as they are scored.
+    /// With a key map, keys are rebuilt first.
+    /// </summary>
+    public RotaryPlan? Turn { get; init; }
+
+    /// <summary>Whether a score needs the key itself, so that its map cannot go into the query.</summary>
+    public bool NeedsKeys => Turn is not null && KeyMap is not null;
+
     /// <summary>Folds the main part of a query into the main stream's space; null when it is there already.</summary>
     public HeadMap? KeyMap { get; init; }
 
@@ -141,7 +153,7 @@ public sealed record AttentionPlan
     public int ElementsPerToken => Streams.Sum(stream => stream.Elements);
 
     /// <summary>Whether keys and values of heads can be rebuilt from the main stream, whose rows are both at once.</summary>
-    public bool CanExpand => Branches is [{ KeyMap: not null, ValueMap: not null, Value: null }];
+    public bool CanExpand => Branches is [{ KeyMap: not null, ValueMap: not null, Value: null, Turn: null }];
 
     /// <summary>Every chain of products that a token passes through in this layer.</summary>
     public IEnumerable<Projection> Projections =>
@@ -151,7 +163,7 @@ public sealed record AttentionPlan
         .. new[] { Combine?.Weights, Combine?.Output }.OfType<Projection>(),
     ];
 
-    /// <summary>The six facts of a branch's kernel.</summary>
+    /// <summary>The facts of a branch's kernel.</summary>
     public AttendShape ShapeOf(Branch branch)
     {
         var main = Stream(branch.Main);
@@ -159,7 +171,8 @@ public sealed record AttentionPlan
             branch.Heads, main.Groups, branch.KeyWidth > 0 ? branch.KeyWidth : main.Width,
             branch.Rotary is null ? 0 : Stream(branch.Rotary).Width,
             branch.Value is null ? main.Width : Stream(branch.Value).Width,
-            branch.Value is null);
+            branch.Value is null,
+            branch.SharedValue is null ? 0 : Stream(branch.SharedValue).Width);
     }
 
     /// <summary>Whether a stream is the part of keys that positions turn, apart from the rest.</summary>

@@ -90,25 +90,25 @@ public interface IDevice : IDisposable
     /// Attention of every row over the cached rows of its run up to its own position, which are already written.
     /// Rows are read in spans of 512 from position 0; the results of spans merge in order, whoever computes them.
     /// </summary>
-    /// <param name="shape">The six facts.</param>
-    /// <param name="rule">Scale, cap, window and sinks.</param>
+    /// <param name="shape">The kernel's facts.</param>
+    /// <param name="rule">Scale, cap, window and sinks, and how keys turn.</param>
     /// <param name="main">Query part on the main rows [rows x QueryHeads x MainWidth].</param>
     /// <param name="rotary">Query part on the rotary rows [rows x QueryHeads x RotaryWidth]; empty when RotaryWidth is 0.</param>
     /// <param name="cached">The streams.</param>
     /// <param name="batch">The rows.</param>
     /// <param name="pages">Their page tables.</param>
-    /// <param name="destination">Outputs [rows x QueryHeads x ValueWidth].</param>
+    /// <param name="destination">Outputs [rows x QueryHeads x OutputWidth].</param>
     void Attend(AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination);
 
     /// <summary>
     /// The same attention over keys and values that are rebuilt, span by span in scratch memory, from the latents of the main stream.
-    /// What is rebuilt of a latent depends on that latent alone.
+    /// What is rebuilt of a latent depends on that latent alone, and on its position where keys turn.
     /// </summary>
-    /// <param name="rule">Scale, cap, window and sinks.</param>
+    /// <param name="rule">Scale, cap, window and sinks, and how keys turn.</param>
     /// <param name="expansion">What rebuilds them.</param>
     /// <param name="main">Query part on the rebuilt keys [rows x heads x key width].</param>
     /// <param name="rotary">Query part on the rotary rows [rows x heads x rotary width]; empty when there is no rotary stream.</param>
-    /// <param name="cached">Latents, and the rotary stream.</param>
+    /// <param name="cached">Latents, and the rotary stream; values where they are not rebuilt.</param>
     /// <param name="batch">The rows.</param>
     /// <param name="pages">Their page tables.</param>
     /// <param name="destination">Outputs [rows x heads x value width].</param>

@@ -23,4 +23,5 @@ public readonly record struct PagedRows(nint Address, long PageBytes, int RowsPe
 /// <param name="Main">Keys, or latents that are keys and values at once.</param>
 /// <param name="Rotary">The rotary part that all groups share; empty when the shape's RotaryWidth is 0.</param>
 /// <param name="Value">Values; empty when the shape says ValueInMain.</param>
-public readonly record struct AttendRows(PagedRows Main, PagedRows Rotary, PagedRows Value);
+/// <param name="SharedValue">The part of values that all groups share; empty when the shape's SharedValueWidth is 0.</param>
+public readonly record struct AttendRows(PagedRows Main, PagedRows Rotary, PagedRows Value, PagedRows SharedValue = default);

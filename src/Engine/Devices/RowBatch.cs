@@ -20,14 +20,18 @@ public sealed class RowBatch(int maxRows, int maxRuns)
     /// <summary>First row of each run, and behind the last run the number of rows.</summary>
     public int[] RunStarts { get; } = new int[maxRuns + 1];
 
+    /// <summary>The greatest position; -1 where there is no row.</summary>
+    public int Last { get; private set; } = -1;
+
     /// <summary>Starts an empty step.</summary>
-    public void Clear() => (Rows, Runs, RunStarts[0]) = (0, 0, 0);
+    public void Clear() => (Rows, Runs, RunStarts[0], Last) = (0, 0, 0, -1);
 
     /// <summary>Adds a run of <paramref name="count"/> rows that starts at <paramref name="position"/>.</summary>
     public void Add(int position, int count)
     {
         for (var i = 0; i < count; i++) Positions[Rows + i] = position + i;
         Rows += count;
+        if (count > 0) Last = Math.Max(Last, position + count - 1);
         RunStarts[++Runs] = Rows;
     }
 }

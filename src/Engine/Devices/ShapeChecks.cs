@@ -137,13 +137,19 @@ public static class ShapeChecks
             throw Mismatch("attend", $"{shape} over main rows {Of(main)} and rotary rows {Of(cached.Rotary)}");
         if (!shape.ValueInMain && (cached.Value.Groups != shape.Groups || cached.Value.Width < shape.ValueWidth || cached.Value.RowsPerPage != main.RowsPerPage))
             throw Mismatch("attend", $"{shape} over main rows {Of(main)} and value rows {Of(cached.Value)}");
+        if (shape.SharedValueWidth > 0 && (shape.ValueInMain || cached.SharedValue.Groups != 1 || cached.SharedValue.Width != shape.SharedValueWidth
+            || cached.SharedValue.RowsPerPage != main.RowsPerPage))
+            throw Mismatch("attend", $"{shape} over shared value rows {Of(cached.SharedValue)}");
         Tables(main.RowsPerPage, batch, pages);
     }
 
     /// <summary>The tensors of <see cref="IDevice.Attend"/>.</summary>
-    public static void Attend(AttendShape shape, ScoreRule rule, int rows, Tensor main, Tensor rotary, Tensor destination)
+    public static void Attend(AttendShape shape, ScoreRule rule, RowBatch batch, Tensor main, Tensor rotary, Tensor destination)
     {
-        if (!Is(main, shape.MainWidth) || !Is(destination, shape.ValueWidth) || (shape.RotaryWidth > 0 && !Is(rotary, shape.RotaryWidth))
+        var rows = batch.Rows;
+        if (rule.Turn.Angles is { IsEmpty: false } angles && (angles.Columns > shape.MainWidth || angles.Columns % 2 != 0 || angles.Rows <= batch.Last))
+            throw Mismatch("attend", $"{shape}: keys turn by angles {Of(angles)} up to position {batch.Last}");
+        if (!Is(main, shape.MainWidth) || !Is(destination, shape.OutputWidth) || (shape.RotaryWidth > 0 && !Is(rotary, shape.RotaryWidth))
             || (!rule.Sinks.IsEmpty && rule.Sinks.Columns != shape.QueryHeads))
             throw Mismatch("attend", $"{shape} on {rows} rows: queries {Of(main)} and {Of(rotary)}, "
                 + $"sinks {Of(rule.Sinks)}, destination {Of(destination)}");
@@ -155,10 +161,15 @@ public static class ShapeChecks
     public static void AttendExpanded(Expansion expansion, AttendRows cached, RowBatch batch, PageBatch pages)
     {
         var (keys, values, main) = (expansion.Keys, expansion.Values, cached.Main);
-        if (main.Groups < 1 || keys.Stack % main.Groups != 0 || keys.Stack != values.Stack || keys.Inputs != main.Width || values.Inputs != main.Width
-            || !cached.Value.IsEmpty || (!cached.Rotary.IsEmpty && (cached.Rotary.Groups != 1 || cached.Rotary.RowsPerPage != main.RowsPerPage)))
-            throw Mismatch("attend", $"keys of {Of(keys)} and values of {Of(values)} over latents {Of(main)}, "
-                + $"rotary rows {Of(cached.Rotary)} and value rows {Of(cached.Value)}");
+        var rebuilt = values is null
+            ? cached.Value.Groups == keys.Stack && cached.Value.RowsPerPage == main.RowsPerPage
+            : keys.Stack == values.Stack && values.Inputs == main.Width && cached.Value.IsEmpty && cached.SharedValue.IsEmpty;
+        if (main.Groups < 1 || keys.Stack % main.Groups != 0 || keys.Inputs != main.Width || !rebuilt
+            || !IsShared(cached.Rotary) || !IsShared(cached.SharedValue))
+            throw Mismatch("attend", $"keys of {Of(keys)} and values of {(values is null ? "their rows" : Of(values))} over latents {Of(main)}, "
+                + $"rotary rows {Of(cached.Rotary)}, value rows {Of(cached.Value)} and {Of(cached.SharedValue)}");
+
+        bool IsShared(PagedRows stream) => stream.IsEmpty || (stream.Groups == 1 && stream.RowsPerPage == main.RowsPerPage);
         Tables(main.RowsPerPage, batch, pages);
     }
 

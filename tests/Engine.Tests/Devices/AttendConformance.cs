@@ -12,6 +12,19 @@ public sealed record AttendCase(AttendShape Shape, int PageRows, RowFormat Type)
 
     public bool Sinks { get; init; }
 
+    /// <summary>Values of a key that turn when it is read.</summary>
+    public int Turned { get; init; }
+
+    public bool Interleaved { get; init; }
+
+    /// <summary>The rule with the tensors it names.</summary>
+    public static ScoreRule Rules(DeviceLab lab, ScoreRule rule, int sinks, int turned, bool interleaved, RowBatch batch)
+    {
+        if (sinks > 0) rule = rule with { Sinks = lab.DrawRows([0], 1, sinks, salt: 13) };
+        return turned == 0 ? rule
+            : rule with { Turn = new(lab.DrawRows([.. Enumerable.Range(0, batch.Last + 1)], 1, turned, salt: 14), interleaved) };
+    }
+
     /// <summary>First position and number of rows of each run.</summary>
     public (int Position, int Count)[] Runs { get; init; } = [(0, 1), (5, 3), (0, 13), (40, 1), (63, 5)];
 }
@@ -51,6 +64,13 @@ public abstract class AttendConformance(Func<int, IDevice> create) : DeviceConfo
         new AttendCase(new(4, 2, 32, 0, 32, false), 16, CacheType.BFloat16) { Rule = new(2), Runs = BeyondSpans },
         new AttendCase(new(4, 4, 32, 0, 32, false), 64, CacheType.BFloat16) { Runs = [(0, 70)] },
         new AttendCase(new(32, 4, 64, 16, 64, true), 64, CacheType.BFloat16) { Runs = [(0, 70), (100, 32)] },
+        new AttendCase(new(6, 1, 14, 0, 14, true), 16, CacheType.Float32) { Turned = 14 },
+        new AttendCase(new(64, 1, 256, 0, 256, true), 64, CacheType.BFloat16) { Turned = 256, Runs = BeyondSpans },
+        new AttendCase(new(4, 2, 64, 16, 48, true), 3, CacheType.Int8) { Turned = 32, Interleaved = true },
+        new AttendCase(new(4, 2, 40, 0, 32, false), 16, CacheType.BFloat16) { Turned = 38, Rule = new(0.2f, Window: 7), Sinks = true },
+        new AttendCase(new(5, 5, 6, 12, 6, false, 12), 16, CacheType.Float32),
+        new AttendCase(new(6, 6, 56, 128, 56, false, 128), 64, CacheType.BFloat16) { Runs = BeyondSpans },
+        new AttendCase(new(6, 2, 32, 8, 33, false, 31), 3, CacheType.Fp8) { Rule = new(0.2f, Chunk: 24), Sinks = true },
         new AttendCase(new(8, 2, 64, 0, 64, false), 16, CacheType.Fp8),
         new AttendCase(new(16, 1, 512, 64, 512, true), 64, CacheType.Fp8),
         new AttendCase(new(7, 7, 23, 7, 23, true), 3, CacheType.Fp8) { Runs = BeyondSpans },
@@ -89,6 +109,7 @@ public abstract class AttendConformance(Func<int, IDevice> create) : DeviceConfo
         new AttendCase(new(8, 1, 64, 16, 64, true), 64, CacheType.BFloat16),
         new AttendCase(new(5, 1, 40, 8, 40, true), 3, CacheType.Float32),
         new AttendCase(new(4, 2, 32, 0, 32, false), 64, CacheType.BFloat16) { Rule = new(0.2f, Window: 520) },
+        new AttendCase(new(4, 2, 32, 8, 32, false, 16), 64, CacheType.BFloat16) { Turned = 32 },
         new AttendCase(new(4, 2, 48, 0, 48, false), 16, CacheType.Fp8),
         new AttendCase(new(4, 1, 64, 16, 64, true), 16, CacheType.Int8),
         new AttendCase(new(4, 1, 64, 16, 64, true), 16, CacheType.Int4),
@@ -234,8 +255,8 @@ public abstract class AttendConformance(Func<int, IDevice> create) : DeviceConfo
         var shape = what.Shape;
         var main = lab.DrawRows(ids, shape.QueryHeads, shape.MainWidth, salt: 11);
         var rotary = shape.RotaryWidth > 0 ? lab.DrawRows(ids, shape.QueryHeads, shape.RotaryWidth, salt: 12) : default;
-        var rule = what.Sinks ? what.Rule with { Sinks = lab.DrawRows([0], 1, shape.QueryHeads, salt: 13) } : what.Rule;
-        var destination = lab.Blank(batch.Rows, shape.QueryHeads, shape.ValueWidth);
+        var rule = AttendCase.Rules(lab, what.Rule, what.Sinks ? shape.QueryHeads : 0, what.Turned, what.Interleaved, batch);
+        var destination = lab.Blank(batch.Rows, shape.QueryHeads, shape.OutputWidth);
         lab.Device.Attend(shape, rule, main, rotary, cache.Rows, batch, pages, destination);
         return lab.Read(destination);
     }

@@ -27,6 +27,7 @@ public sealed class CachedSequences
             (shape.Groups, what.KeyWidth),
             (1, shape.RotaryWidth),
             (shape.Groups, shape.ValueInMain ? 0 : shape.ValueWidth),
+            (1, shape.SharedValueWidth),
         ];
         var bytes = vectors.Select(part => (what.PageRows * part.Groups * what.Type.VectorBytes(part.Width) + 63L) / 64 * 64).ToArray();
         var region = lab.Allocate(bytes.Sum() * (counts.Sum() + Spare));
@@ -40,7 +41,7 @@ public sealed class CachedSequences
 
     public PagedRows[] Streams { get; }
 
-    public AttendRows Rows => new(Streams[0], Streams[1], Streams[2]);
+    public AttendRows Rows => new(Streams[0], Streams[1], Streams[2], Streams[3]);
 
     /// <summary>The table of an owner; entries of pages that lie wholly before <paramref name="first"/> name a page of garbage.</summary>
     public int[] Table(int owner, int first = 0) =>

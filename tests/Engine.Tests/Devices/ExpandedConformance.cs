@@ -16,11 +16,24 @@ public sealed record ExpandedCase(int Heads, int Groups, int Latent, int Rotary,
 
     public bool Sinks { get; init; }
 
+    /// <summary>Values of a rebuilt key that turn.</summary>
+    public int Turned { get; init; }
+
+    /// <summary>Values are cached, a row for each head.</summary>
+    public bool CachesValues { get; init; }
+
+    /// <summary>Values of a further cached row that all heads share.</summary>
+    public int Shared { get; init; }
+
     /// <summary>First position and number of rows of each run.</summary>
     public (int Position, int Count)[] Runs { get; init; } = [(0, 1), (5, 3), (0, 13), (40, 1), (63, 5)];
 
     /// <summary>The same rows read without expansion, which is how they are cached.</summary>
-    public AttendCase Cached => new(new(Heads, Groups, Latent, Rotary, Latent, true), PageRows, Type) { Rule = Rule, Sinks = Sinks };
+    public AttendCase Cached => new(
+        CachesValues ? new(Heads, Groups, Latent, Rotary, Value, false, Shared) : new(Heads, Groups, Latent, Rotary, Latent, true), PageRows, Type)
+    {
+        Rule = Rule, Sinks = Sinks,
+    };
 }
 
 /// <summary>Attention over keys and values rebuilt from latents.</summary>
@@ -52,7 +65,19 @@ public abstract class ExpandedConformance(Func<int, IDevice> create) : DeviceCon
         new ExpandedCase(6, 1, 24, 12, 3, new RowFormat(CacheType.Int4, 12)) { Key = 20, Value = 14 },
     ];
 
-    [Theory, MemberData(nameof(Cases))]
+    /// <summary>Keys without a form of the query that reads latents.</summary>
+    public static TheoryData<ExpandedCase> KeyCases =>
+    [
+        new ExpandedCase(5, 5, 5, 12, 16, CacheType.Float32) { Key = 12, Value = 5, Turned = 12, CachesValues = true, Shared = 12 },
+        new ExpandedCase(6, 6, 56, 128, 64, CacheType.BFloat16)
+        {
+            Key = 128, Value = 56, Turned = 128, CachesValues = true, Shared = 128, Weights = StoredType.BF16, Runs = BeyondSpans,
+        },
+        new ExpandedCase(4, 1, 64, 16, 3, CacheType.Int8) { Turned = 20, Rule = new(0.2f, Window: 7), Sinks = true },
+        new ExpandedCase(4, 4, 24, 0, 16, CacheType.BFloat16) { Key = 20, Value = 33, CachesValues = true, Rule = new(0.3f, Chunk: 24) },
+    ];
+
+    [Theory, MemberData(nameof(Cases)), MemberData(nameof(KeyCases))]
     public void AttendExpanded_agrees_with_the_reference(ExpandedCase what) => Agrees($"{what}", lab =>
     {
         var cache = new CachedSequences(lab, what.Cached, [.. what.Runs.Select(run => run.Position + run.Count)]);
@@ -73,6 +98,7 @@ public abstract class ExpandedConformance(Func<int, IDevice> create) : DeviceCon
         new ExpandedCase(4, 1, 64, 16, 64, CacheType.BFloat16) { Weights = StoredType.BF16, Sinks = true },
         new ExpandedCase(6, 2, 40, 8, 3, CacheType.Float32) { Key = 20, Value = 14 },
         new ExpandedCase(4, 1, 32, 0, 64, CacheType.BFloat16) { Rule = new(0.2f, Window: 520) },
+        new ExpandedCase(3, 3, 20, 32, 16, CacheType.BFloat16) { Key = 32, Value = 24, Turned = 32, CachesValues = true, Shared = 16 },
     ];
 
     [Theory, MemberData(nameof(LongCases))]
@@ -182,11 +208,11 @@ public abstract class ExpandedConformance(Func<int, IDevice> create) : DeviceCon
         using var stock = new DeviceLab(lab.Device, 77, loose: false);
         var expansion = new Expansion(
             lab.Device.Load(stock.Stored(what.Weights, what.Heads, what.Key, what.Latent)),
-            lab.Device.Load(stock.Stored(what.Weights, what.Heads, what.Value, what.Latent)));
+            what.CachesValues ? null : lab.Device.Load(stock.Stored(what.Weights, what.Heads, what.Value, what.Latent)));
         var main = lab.DrawRows(ids, what.Heads, what.Key, salt: 11);
         var rotary = what.Rotary > 0 ? lab.DrawRows(ids, what.Heads, what.Rotary, salt: 12) : default;
-        var rule = what.Sinks ? what.Rule with { Sinks = lab.DrawRows([0], 1, what.Heads, salt: 13) } : what.Rule;
-        var destination = lab.Blank(batch.Rows, what.Heads, what.Value);
+        var rule = AttendCase.Rules(lab, what.Rule, what.Sinks ? what.Heads : 0, what.Turned, interleaved: false, batch);
+        var destination = lab.Blank(batch.Rows, what.Heads, what.Value + what.Shared);
         lab.Device.AttendExpanded(rule, expansion, main, rotary, cache.Rows, batch, pages, destination);
         return lab.Read(destination);
     }

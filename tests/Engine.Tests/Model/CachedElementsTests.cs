@@ -18,7 +18,9 @@ public sealed class CachedElementsTests
     [InlineData("kha_mla", 32, 32, 32)]
     [InlineData("kha_mlp", 60, 60, 60)]
     [InlineData("kv_head_svd", 40, 40, 40)]
+    [InlineData("lrkv", 74, 74, 74)]
     [InlineData("lrkv_rope_shared", 74, 74, 74)]
+    [InlineData("mfa_kr", 14, 14, 14)]
     [InlineData("mfa_kr_rotated", 14, 14, 14)]
     [InlineData("mfa_step3", 32, 32, 32)]
     [InlineData("mla", 32, 32, 32)]
@@ -45,6 +47,7 @@ public sealed class CachedElementsTests
     [InlineData("sqa_rev", 48, 48, 48)]
     [InlineData("x_ecomla", 22, 72, 14, 30)]
     [InlineData("tucker", 28, 28, 28)]
+    [InlineData("tucker_shared", 16, 16, 16)]
     public void A_token_leaves_as_many_elements_as_the_scheme_says(string fixture, params int[] elements)
     {
         using var checkpoint = Checkpoint.OpenFolder(Fixtures.Path($"schemes/{fixture}"));

@@ -5,7 +5,8 @@ namespace Serving.Attention.Families;
 
 /// <summary>
 /// Multi-matrix factorization attention with key reuse (Hu et al., arXiv 2412.19255): only the key is cached, and values are
-/// k + alpha * (N k). That map is linear, so it acts on the heads' weighted keys.
+/// k + alpha * (N k). That map is linear, so it acts on the heads' weighted keys. Values come from keys before they turn, which then turn when
+/// they are read, or from turned ones.
 /// </summary>
 public sealed class MfaKr : IAttentionFamily
 {
@@ -23,16 +24,17 @@ public sealed class MfaKr : IAttentionFamily
     {
         var (hidden, heads, width) = (layer.HiddenSize, layer.Heads, layer.Config.Int("head_dim"));
         var shared = layer.Config.IntOrNull("share_q_dim") ?? width;
-        if (layer.Config.Text("kr_value_source", "unrotated") is var source and not "rotated")
-            throw layer.Config.Wrong("kr_value_source", $"\"{source}\"", "\"rotated\": values from keys before they turn are not served");
+        var turned = layer.Config.OneOf("kr_value_source", "unrotated", "rotated") == "rotated";
+        var turn = layer.Rotate(width);
         var mix = new MadeMatrix.Sum(
             new MadeMatrix.Identity(width), new MadeMatrix.Diagonal(layer.Stored("alpha", width)).Times(layer.Stored("v_mix.weight", width, width)));
         return new()
         {
-            Streams = [new("key", Projection.Of(layer.Linear("k_proj", width, hidden), layer.Rotate(width)), width)],
+            Streams = [new("key", Projection.Of(layer.Linear("k_proj", width, hidden), turned ? turn : null), width)],
             Branch = new(heads, Projection.Of(
-                layer.Linear("q_proj", shared, hidden), layer.Norm("inter_norm", shared), layer.Linear("wq", heads * width, shared), layer.Rotate(width)), "key")
+                layer.Linear("q_proj", shared, hidden), layer.Norm("inter_norm", shared), layer.Linear("wq", heads * width, shared), turn), "key")
             {
+                Turn = turned ? null : turn?.Rotary,
                 Scale = layer.Scale ?? 1 / MathF.Sqrt(width),
                 Output = Projection.Of(Step.Linear.From(mix), layer.Linear("o_proj", hidden, heads * width)),
             },

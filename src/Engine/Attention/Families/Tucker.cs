@@ -5,7 +5,8 @@ namespace Serving.Attention.Families;
 
 /// <summary>
 /// Tucker attention (Klein et al., arXiv 2603.30033): one narrow key and one narrow value for all heads; the matrices of the heads are
-/// sums of a few cores with weights of their own, which are multiplied out while loading.
+/// sums of a few cores with weights of their own, which are multiplied out while loading. A key that is the value as well turns when it is
+/// read.
 /// </summary>
 public sealed class Tucker : IAttentionFamily
 {
@@ -23,8 +24,9 @@ public sealed class Tucker : IAttentionFamily
     {
         var (hidden, heads, config) = (layer.HiddenSize, layer.Heads, layer.Config);
         var (query, value) = (Ranks(config, "tucker_query_ranks"), Ranks(config, "tucker_value_ranks"));
-        if (config.Bool("share_kv", false))
-            throw config.Wrong("share_kv", "true", "false: values from keys before they turn need keys that turn when they are read, which is not served");
+        var shared = config.Bool("share_kv", false);
+        if (shared && value[2] != query[2])
+            throw config.Wrong("tucker_value_ranks", $"[{string.Join(", ", value)}]", $"{query[2]} as the last rank, since values are the keys (share_kv)");
         var turn = config.Bool("latent_rope", true) ? layer.Rotate(query[2]) : null;
         var queries = MadeMatrix.Below(Cores("q", query).Select(core => core.Transpose()));
         var outputs = MadeMatrix.Below(Cores("o", value).Select(core => core.Transpose())).Transpose();
@@ -32,12 +34,13 @@ public sealed class Tucker : IAttentionFamily
         {
             Streams =
             [
-                new("key", Projection.Of(layer.Linear("k_proj", query[2], hidden), turn), query[2]),
-                new("value", Projection.Of(layer.Linear("v_proj", value[2], hidden)), value[2]),
+                new("key", Projection.Of(layer.Linear("k_proj", query[2], hidden), shared ? null : turn), query[2]),
+                .. shared ? [] : (CachedStream[])[new("value", Projection.Of(layer.Linear("v_proj", value[2], hidden)), value[2])],
             ],
             Branch = new(heads, Projection.Of(layer.Linear("q_proj", query[1], hidden), Step.Linear.From(queries), turn), "key")
             {
-                Value = "value",
+                Value = shared ? null : "value",
+                Turn = shared ? turn?.Rotary : null,
                 Scale = layer.Scale ?? config.FloatOrNull("softmax_scale") ?? 1 / MathF.Sqrt((float)hidden / heads),
                 Output = Projection.Of(Step.Linear.From(outputs), layer.Linear("o_proj", hidden, value[1])),
             },

@@ -22,8 +22,8 @@ public sealed unsafe class CpuDevice : IDevice
         _team = new WorkerTeam(threads == 0 ? Environment.ProcessorCount : threads);
         _products = new Products(_team);
         _attending = new Attending(_team);
-        _expanding = new Expanding(_team, _products);
         _rows = new RowOperations(_team);
+        _expanding = new Expanding(_team, _products, _rows);
         _states = new StateOperations(_team);
     }
 
@@ -184,7 +184,7 @@ public sealed unsafe class CpuDevice : IDevice
         AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
     {
         ShapeChecks.Attend(shape, cached, batch, pages);
-        ShapeChecks.Attend(shape, rule, batch.Rows, main, rotary, destination);
+        ShapeChecks.Attend(shape, rule, batch, main, rotary, destination);
         _attending.Attend(shape, rule, main, rotary, cached, batch, pages, destination);
     }
 
@@ -193,8 +193,8 @@ public sealed unsafe class CpuDevice : IDevice
         ScoreRule rule, Expansion expansion, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
     {
         ShapeChecks.AttendExpanded(expansion, cached, batch, pages);
-        ShapeChecks.Attend(expansion.ShapeOver(cached), rule, batch.Rows, main, rotary, destination);
-        _expanding.Attend(rule, Own(expansion.Keys), Own(expansion.Values), main, rotary, cached, batch, pages, destination);
+        ShapeChecks.Attend(expansion.ShapeOver(cached), rule, batch, main, rotary, destination);
+        _expanding.Attend(rule, Own(expansion.Keys), expansion.Values is null ? null : Own(expansion.Values), main, rotary, cached, batch, pages, destination);
     }
 
     /// <inheritdoc/>

@@ -1,27 +1,32 @@
 namespace Serving.Devices.Reference;
 
-/// <summary>Keys and values of a run's positions <c>first</c> to <c>last</c>, rebuilt from its latents as float32 rows, one a page.</summary>
+/// <summary>
+/// Keys and values of a run's positions <c>first</c> to <c>last</c>, rebuilt from its latents as float32 rows, one a page; keys have turned.
+/// </summary>
 sealed class RebuiltRows : IDisposable
 {
     readonly HostMemory _memory = new();
 
-    public RebuiltRows(Expansion expansion, AttendRows cached, ReadOnlySpan<int> pages, int first, int last)
+    public RebuiltRows(Expansion expansion, KeyTurn turn, AttendRows cached, ReadOnlySpan<int> pages, int first, int last)
     {
-        var rotary = cached.Rotary;
+        var (keys, values) = (expansion.Keys, expansion.Values);
         Rows = new(
-            Take(last + 1, expansion.Keys.Stack, expansion.Keys.Outputs),
-            rotary.IsEmpty ? default : Take(last + 1, 1, rotary.Width),
-            Take(last + 1, expansion.Values.Stack, expansion.Values.Outputs));
+            Take(last + 1, keys.Stack, keys.Outputs), Like(last + 1, cached.Rotary),
+            values is null ? Like(last + 1, cached.Value) : Take(last + 1, values.Stack, values.Outputs), Like(last + 1, cached.SharedValue));
         Table = [.. Enumerable.Range(0, last + 1)];
         for (var position = first; position <= last; position++)
         {
-            for (var head = 0; head < expansion.Keys.Stack; head++)
+            for (var head = 0; head < keys.Stack; head++)
             {
-                var latent = Read(cached.Main, pages, position, head / (expansion.Keys.Stack / cached.Main.Groups));
-                Rebuild(expansion.Keys, head, latent, Rows.Main, position);
-                Rebuild(expansion.Values, head, latent, Rows.Value, position);
+                var latent = Read(cached.Main, pages, position, head / (keys.Stack / cached.Main.Groups));
+                var key = Product(keys, head, latent);
+                if (!turn.IsEmpty) ReferenceElements.Rotate(key.AsSpan(0, turn.Angles.Columns), turn.Angles.Row(position), turn.Interleaved);
+                Write(key, Rows.Main, position, head);
+                if (values is not null) Write(Product(values, head, latent), Rows.Value, position, head);
             }
-            if (!rotary.IsEmpty) Write(Read(rotary, pages, position, 0), Rows.Rotary, position, 0);
+            Copy(cached.Rotary, Rows.Rotary, pages, position);
+            if (values is null) Copy(cached.Value, Rows.Value, pages, position);
+            Copy(cached.SharedValue, Rows.SharedValue, pages, position);
         }
     }
 
@@ -33,6 +38,8 @@ sealed class RebuiltRows : IDisposable
 
     /// <summary>Gives the memory back.</summary>
     public void Dispose() => _memory.Dispose();
+
+    PagedRows Like(int rows, PagedRows stream) => stream.IsEmpty ? default : Take(rows, stream.Groups, stream.Width);
 
     PagedRows Take(int rows, int heads, int width)
     {
@@ -48,11 +55,16 @@ sealed class RebuiltRows : IDisposable
         return values;
     }
 
-    static void Rebuild(Matrix matrix, int head, float[] latent, PagedRows rows, int position)
+    static float[] Product(Matrix matrix, int head, float[] latent)
     {
         var values = new float[matrix.Outputs];
         ((ReferenceMatrix)matrix).Multiply(head, latent, [], values);
-        Write(values, rows, position, head);
+        return values;
+    }
+
+    static void Copy(PagedRows from, PagedRows to, ReadOnlySpan<int> pages, int position)
+    {
+        for (var group = 0; group < from.Groups; group++) Write(Read(from, pages, position, group), to, position, group);
     }
 
     static void Write(float[] values, PagedRows rows, int position, int head) => rows.Store(values, rows.Vector(position, 0, head));

@@ -13,15 +13,20 @@ static class ReferenceAttention
         var weights = new double[position - first + 1];
         for (var i = 0; i < weights.Length; i++)
         {
-            var score = Dot(cached.Main, pages, first + i, group, main);
-            if (shape.RotaryWidth > 0) score += Dot(cached.Rotary, pages, first + i, 0, rotary);
+            var score = Dot(cached.Main, pages, first + i, group, main, rule.Turn);
+            if (shape.RotaryWidth > 0) score += Dot(cached.Rotary, pages, first + i, 0, rotary, default);
             score *= rule.Scale;
             weights[i] = rule.Softcap > 0 ? rule.Softcap * Math.Tanh(score / rule.Softcap) : score;
         }
         Softmax(weights, rule.Sinks.IsEmpty ? double.NegativeInfinity : rule.Sinks.At(0, head));
 
-        var values = shape.ValueInMain ? cached.Main : cached.Value;
-        var sums = new double[shape.ValueWidth];
+        Sum(shape.ValueInMain ? cached.Main : cached.Value, pages, first, group, weights, destination[..shape.ValueWidth]);
+        if (shape.SharedValueWidth > 0) Sum(cached.SharedValue, pages, first, 0, weights, destination[shape.ValueWidth..]);
+    }
+
+    static void Sum(PagedRows values, ReadOnlySpan<int> pages, int first, int group, double[] weights, Span<float> destination)
+    {
+        var sums = new double[destination.Length];
         for (var i = 0; i < weights.Length; i++)
         {
             var row = Vector(values, pages, first + i, group);
@@ -34,11 +39,14 @@ static class ReferenceAttention
     public static Span<byte> Vector(PagedRows stream, ReadOnlySpan<int> pages, int position, int group) =>
         stream.Vector(pages[position / stream.RowsPerPage], position % stream.RowsPerPage, group);
 
-    static double Dot(PagedRows stream, ReadOnlySpan<int> pages, int position, int group, ReadOnlySpan<float> query)
+    static double Dot(PagedRows stream, ReadOnlySpan<int> pages, int position, int group, ReadOnlySpan<float> query, KeyTurn turn)
     {
         var row = Vector(stream, pages, position, group);
+        var values = new float[query.Length];
+        for (var d = 0; d < values.Length; d++) values[d] = stream.Value(row, d);
+        if (!turn.IsEmpty) ReferenceElements.Rotate(values.AsSpan(0, turn.Angles.Columns), turn.Angles.Row(position), turn.Interleaved);
         var sum = 0.0;
-        for (var d = 0; d < query.Length; d++) sum += (double)query[d] * stream.Value(row, d);
+        for (var d = 0; d < query.Length; d++) sum += (double)query[d] * values[d];
         return sum;
     }
 

@@ -212,7 +212,7 @@ public sealed class ReferenceDevice : IDevice
     public void Attend(AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
     {
         ShapeChecks.Attend(shape, cached, batch, pages);
-        ShapeChecks.Attend(shape, rule, batch.Rows, main, rotary, destination);
+        ShapeChecks.Attend(shape, rule, batch, main, rotary, destination);
         for (var run = 0; run < batch.Runs; run++)
             for (var row = batch.RunStarts[run]; row < batch.RunStarts[run + 1]; row++)
                 for (var head = 0; head < shape.QueryHeads; head++)
@@ -227,17 +227,18 @@ public sealed class ReferenceDevice : IDevice
     {
         var shape = expansion.ShapeOver(cached);
         ShapeChecks.AttendExpanded(expansion, cached, batch, pages);
-        ShapeChecks.Attend(shape, rule, batch.Rows, main, rotary, destination);
+        ShapeChecks.Attend(shape, rule, batch, main, rotary, destination);
         for (var run = 0; run < batch.Runs; run++)
         {
             var (start, end) = (batch.RunStarts[run], batch.RunStarts[run + 1]);
             if (start == end) continue;
-            using var rebuilt = new RebuiltRows(expansion, cached, pages.Of(run), rule.FirstVisible(batch.Positions[start]), batch.Positions[end - 1]);
+            using var rebuilt = new RebuiltRows(
+                expansion, rule.Turn, cached, pages.Of(run), rule.FirstVisible(batch.Positions[start]), batch.Positions[end - 1]);
             for (var row = start; row < end; row++)
                 for (var head = 0; head < shape.QueryHeads; head++)
                     ReferenceAttention.Attend(
-                        shape, rule, head, batch.Positions[row], main.Vector(row, head), shape.RotaryWidth > 0 ? rotary.Vector(row, head) : [],
-                        rebuilt.Rows, rebuilt.Table, destination.Vector(row, head));
+                        shape, rule with { Turn = default }, head, batch.Positions[row], main.Vector(row, head),
+                        shape.RotaryWidth > 0 ? rotary.Vector(row, head) : [], rebuilt.Rows, rebuilt.Table, destination.Vector(row, head));
         }
     }
 

@@ -77,7 +77,8 @@ public sealed class ModelConfig
 
     /// <summary>A text that must be one of <paramref name="allowed"/>; the error lists them.</summary>
     public string OneOf(string key, params ReadOnlySpan<string> allowed) =>
-        Text(key) is var text && allowed.Contains(text) ? text : throw Wrong(key, $"\"{text}\"", $"one of {string.Join(", ", allowed!)}");
+        TextOrNull(key) is not { } text ? throw Missing(key, $"one of {string.Join(", ", allowed!)}")
+        : allowed.Contains(text) ? text : throw Wrong(key, $"\"{text}\"", $"one of {string.Join(", ", allowed!)}");
 
     /// <summary>Whether the key holds a list, which some keys do where each layer has a value of its own.</summary>
     public bool IsList(string key) => Find(key) is { ValueKind: JsonValueKind.Array };

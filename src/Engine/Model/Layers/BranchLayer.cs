@@ -14,6 +14,10 @@ sealed class BranchLayer
     readonly Matrix? _valueMap;
     readonly Expansion? _expansion;
     readonly AttendShape _shape;
+    readonly bool _needsKeys;
+    readonly int _keyWidth;
+    readonly int? _angles;
+    readonly bool _interleaved;
     readonly ScoreRule _rule;
     readonly AttendRows _cached;
     readonly int _pageGroup;
@@ -27,23 +31,31 @@ sealed class BranchLayer
         _query = new(branch.Query, context);
         _gate = branch.HeadGate is null ? null : new(branch.HeadGate, context);
         _output = new(branch.Output, context);
-        _keyMap = branch.KeyMap is null ? null : context.Weights.KeyMap(branch.KeyMap, branch.Heads);
+        _needsKeys = branch.NeedsKeys;
+        _keyWidth = branch.KeyMap?.Rows ?? 0;
+        _keyMap = branch.KeyMap is null || _needsKeys ? null : context.Weights.KeyMap(branch.KeyMap, branch.Heads);
         _valueMap = branch.ValueMap is null ? null : context.Weights.ValueMap(branch.ValueMap, branch.Heads);
-        if (plan.CanExpand && context.Expands) _expansion = new(context.Weights.Keys(branch.KeyMap!, branch.Heads), _valueMap!);
+        if (_needsKeys) _expansion = new(context.Weights.Keys(branch.KeyMap!, branch.Heads), null);
+        else if (plan.CanExpand && context.Expands) _expansion = new(context.Weights.Keys(branch.KeyMap!, branch.Heads), _valueMap!);
+        if (branch.Turn is { } turn) (_angles, _interleaved) = (context.Positions.AddOfRows(turn), turn.Interleaved);
         _shape = plan.ShapeOf(branch);
         _rule = new(branch.Scale, branch.Softcap, plan.Rows.Window, plan.Rows.Chunk,
             branch.Sinks is null ? default : context.Weights.Vector(branch.Sinks));
-        _cached = new(view(branch.Main), branch.Rotary is null ? default : view(branch.Rotary), branch.Value is null ? default : view(branch.Value));
+        _cached = new(view(branch.Main), Rows(branch.Rotary), Rows(branch.Value), Rows(branch.SharedValue));
         _rotaryOffset = branch.RotaryOffset;
+
+        PagedRows Rows(string? stream) => stream is null ? default : view(stream);
     }
+
+    ScoreRule Rule => _angles is { } table ? _rule with { Turn = new(_context.Positions.OfRows(table), _interleaved) } : _rule;
 
     /// <summary>Attention of every row of a step over rows that are written; the result lies in scratch memory.</summary>
     public Tensor Run(Tensor input, StepInput step)
     {
         var query = _query.Run(input).Split(_shape.QueryHeads);
         var rotary = _shape.RotaryWidth == 0 ? default : query.Slice(_rotaryOffset, _shape.RotaryWidth);
-        var outputs = Heads(input.Rows, _valueMap?.Outputs ?? _shape.ValueWidth);
-        if (_expansion is null) Absorbed(query, rotary, step.Rows, step.Pages[_pageGroup], outputs);
+        var outputs = Heads(input.Rows, _valueMap?.Outputs ?? _shape.OutputWidth);
+        if (_expansion is null || _needsKeys) Read(query, rotary, step.Rows, step.Pages[_pageGroup], outputs);
         else
             foreach (var segment in _context.Segments.All)
                 Run(segment, query, rotary, outputs);
@@ -55,15 +67,17 @@ sealed class BranchLayer
     {
         (query, rotary, outputs) = (segment.Of(query), segment.Of(rotary), segment.Of(outputs));
         var pages = segment.Pages[_pageGroup];
-        if (!segment.Expanded) Absorbed(query, rotary, segment.Rows, pages, outputs);
-        else _context.Device.AttendExpanded(_rule, _expansion!.Value, query.Slice(0, _keyMap!.Inputs), rotary, _cached, segment.Rows, pages, outputs);
+        if (!segment.Expanded) Read(query, rotary, segment.Rows, pages, outputs);
+        else _context.Device.AttendExpanded(Rule, _expansion!.Value, query.Slice(0, _keyWidth), rotary, _cached, segment.Rows, pages, outputs);
     }
 
-    void Absorbed(Tensor query, Tensor rotary, RowBatch rows, PageBatch pages, Tensor outputs)
+    // The value map comes after; so do keys where the query can take their map up, else they are rebuilt.
+    void Read(Tensor query, Tensor rotary, RowBatch rows, PageBatch pages, Tensor outputs)
     {
         var mark = _context.Scratch.Mark();
-        var attended = _valueMap is null ? outputs : Heads(rows.Rows, _shape.ValueWidth);
-        _context.Device.Attend(_shape, _rule, Main(query), rotary, _cached, rows, pages, attended);
+        var attended = _valueMap is null ? outputs : Heads(rows.Rows, _shape.OutputWidth);
+        if (_needsKeys) _context.Device.AttendExpanded(Rule, _expansion!.Value, query.Slice(0, _keyWidth), rotary, _cached, rows, pages, attended);
+        else _context.Device.Attend(_shape, Rule, Main(query), rotary, _cached, rows, pages, attended);
         if (_valueMap is not null) _context.Device.MultiplyHeads(_valueMap, attended, outputs);
         _context.Scratch.Release(mark);
     }

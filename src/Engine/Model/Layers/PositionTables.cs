@@ -3,12 +3,15 @@ using Serving.Devices;
 
 namespace Serving.Model.Layers;
 
-/// <summary>What a step's rows need to know of their positions, one table for each distinct <see cref="PositionTable"/>; filled once a step.</summary>
+/// <summary>
+/// What a step's rows, and the cached rows they read, need to know of their positions: one table for each distinct <see cref="PositionTable"/>.
+/// </summary>
 /// <param name="device">Where the tables lie.</param>
 /// <param name="maxRows">Most rows of a step.</param>
 public sealed class PositionTables(IDevice device, int maxRows) : IDisposable
 {
     readonly List<(PositionTable Plan, Tensor Table)> _tables = [];
+    readonly List<RowAngles> _ofRows = [];
     float[] _host = [];
 
     /// <summary>The number of a plan's table, the same for equal plans.</summary>
@@ -25,9 +28,24 @@ public sealed class PositionTables(IDevice device, int maxRows) : IDisposable
     /// <summary>The numbers of a step's rows [rows x width].</summary>
     public Tensor Of(int table, int rows) => _tables[table].Table.Take(rows);
 
+    /// <summary>The number of a plan's table of cached rows, the same for equal plans.</summary>
+    public int AddOfRows(RotaryPlan plan)
+    {
+        var known = _ofRows.FindIndex(angles => angles.Plan.Equals(plan));
+        if (known >= 0) return known;
+        _ofRows.Add(new(plan, device));
+        return _ofRows.Count - 1;
+    }
+
+    /// <summary>The angles of all positions that a step's rows may read [positions x width].</summary>
+    public Tensor OfRows(int table) => _ofRows[table].Table;
+
     /// <summary>Computes the tables of a step.</summary>
     public void Fill(StepInput step)
     {
+        var longest = 0;
+        for (var run = 0; run < step.Rows.Runs; run++) longest = Math.Max(longest, step.LengthLimits[run]);
+        foreach (var angles in _ofRows) angles.Reach(Math.Max(longest, step.Rows.Last + 1));
         foreach (var (plan, table) in _tables)
         {
             for (var run = 0; run < step.Rows.Runs; run++)
@@ -42,5 +60,7 @@ public sealed class PositionTables(IDevice device, int maxRows) : IDisposable
     {
         foreach (var (_, table) in _tables) device.Free(table.Address);
         _tables.Clear();
+        foreach (var angles in _ofRows) angles.Free();
+        _ofRows.Clear();
     }
 }

@@ -89,6 +89,8 @@ static unsafe class Results
                 var values = state.Values + (long)start * work.ValuePadded + row * PanelSize.Outputs;
                 var result = work.Destination.At(unit.Row + query / unit.Heads, head);
                 Scale(values, rows * PanelSize.Outputs, factor / sum, result, work.Shape.ValueWidth);
+                values += (long)rows * work.OwnValuePadded;
+                Scale(values, rows * PanelSize.Outputs, factor / sum, result + work.Shape.ValueWidth, work.Shape.SharedValueWidth);
             }
         }
     }

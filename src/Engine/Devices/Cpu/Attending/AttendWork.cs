@@ -48,8 +48,14 @@ unsafe struct AttendWork
     /// <summary>Width of a key, in whole blocks.</summary>
     public readonly int KeyPadded => MainPadded + PanelSize.Blocks(Shape.RotaryWidth) * PanelSize.Block;
 
-    /// <summary>Width of a value, in whole panels.</summary>
-    public readonly int ValuePadded => PanelSize.Blocks(Shape.ValueWidth) * PanelSize.Block;
+    /// <summary>Width of a value without its shared part, in whole panels.</summary>
+    public readonly int OwnValuePadded => PanelSize.Blocks(Shape.ValueWidth) * PanelSize.Block;
+
+    /// <summary>Width of a value, each part in whole panels.</summary>
+    public readonly int ValuePadded => OwnValuePadded + PanelSize.Blocks(Shape.SharedValueWidth) * PanelSize.Block;
+
+    /// <summary>Floats of the rows of a tile that turn before they are keys.</summary>
+    public readonly int TurnFloats => Rule.Turn.IsEmpty ? 0 : TileRows * MainPadded;
 
     /// <summary>Floats of the state of as many queries.</summary>
     public readonly long StateFloats(int queries) => queries * (long)(ValuePadded + 2 * PanelSize.Block);
@@ -59,8 +65,8 @@ unsafe struct AttendWork
         ScalesOf(Cached.Main), Math.Max(ScalesOf(Cached.Rotary), ScalesOf(Cached.Value)));
 
     /// <summary>Floats that cover the longest stored row.</summary>
-    public readonly int ZeroFloats =>
-        Math.Max(Cached.Main.VectorBytes, Math.Max(Cached.Rotary.VectorBytes, Cached.Value.VectorBytes)) / sizeof(float) + 1;
+    public readonly int ZeroFloats => Math.Max(
+        Math.Max(Cached.Main.VectorBytes, Cached.Rotary.VectorBytes), Math.Max(Cached.Value.VectorBytes, Cached.SharedValue.VectorBytes)) / sizeof(float) + 1;
 
     // Those of each group, and one more before the first.
     static int ScalesOf(in PagedRows stream) => (stream.Format.Scales(stream.Width) + 1) * PanelSize.Outputs;
@@ -68,5 +74,5 @@ unsafe struct AttendWork
     /// <summary>Bytes of a worker's scratch.</summary>
     public readonly long ScratchBytes =>
         (2 * StateFloats(UnitQueries) + UnitQueries * (long)KeyPadded + TileRows * (long)(KeyPadded + ValuePadded)
-        + TileRows * PanelSize.Rows + ScaleFloats + ZeroFloats + PanelSize.Block) / PanelSize.Block * PanelSize.Block * sizeof(float);
+        + TileRows * PanelSize.Rows + TurnFloats + ScaleFloats + ZeroFloats + PanelSize.Block) / PanelSize.Block * PanelSize.Block * sizeof(float);
 }

@@ -1,12 +1,12 @@
 namespace Serving.Devices.Cpu;
 
-/// <summary>Widens the latents and rotary rows of some neighbouring positions into the scratch of a span.</summary>
+/// <summary>Widens the rows of some neighbouring positions, stream after stream, into the scratch of a span.</summary>
 unsafe struct GatherJob : IJob
 {
     /// <summary>Positions of a part.</summary>
     public const int PartRows = 32;
 
-    public PagedRows Latents, Rotary;
+    public AttendRows Cached;
     public int* Table;
     public int From, Count;
 
@@ -19,12 +19,20 @@ unsafe struct GatherJob : IJob
         var end = Math.Min(Count, (part + 1) * PartRows);
         for (var place = part * PartRows; place < end; place++)
         {
-            var (page, row) = Math.DivRem(From + place, Latents.RowsPerPage);
+            var (page, row) = Math.DivRem(From + place, Cached.Main.RowsPerPage);
             var at = Rows + (long)place * Stride;
-            for (var group = 0; group < Latents.Groups; group++, at += Latents.Width)
-                RowReading.Widen(Latents, PageRows.At(Latents, Table[page], group, row), Latents.Width, at);
-            if (!Rotary.IsEmpty) RowReading.Widen(Rotary, PageRows.At(Rotary, Table[page], 0, row), Rotary.Width, at);
+            at = Widen(Cached.Main, page, row, at);
+            at = Widen(Cached.Rotary, page, row, at);
+            at = Widen(Cached.Value, page, row, at);
+            Widen(Cached.SharedValue, page, row, at);
         }
+    }
+
+    readonly float* Widen(in PagedRows stream, int page, int row, float* at)
+    {
+        for (var group = 0; group < stream.Groups; group++, at += stream.Width)
+            RowReading.Widen(stream, PageRows.At(stream, Table[page], group, row), stream.Width, at);
+        return at;
     }
 }
 

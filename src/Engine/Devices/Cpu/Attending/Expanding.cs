@@ -5,7 +5,7 @@ namespace Serving.Devices.Cpu;
 /// makes the keys of all heads and one the values, and every unit of queries takes the span up. Spans merge in order, and a rebuilt row
 /// depends on its latent alone, so a query's bits depend neither on the chunk it came in nor on the threads.
 /// </summary>
-sealed unsafe class Expanding(WorkerTeam team, Products products) : IDisposable
+sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations elements) : IDisposable
 {
     readonly Scratch _rebuilt = new(), _states = new(), _workers = new(), _places = new();
     AttendUnit[] _units = new AttendUnit[64];
@@ -13,7 +13,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products) : IDisposable
 
     /// <summary>Runs the operation; see <see cref="IDevice.AttendExpanded"/>.</summary>
     public void Attend(
-        ScoreRule rule, CpuMatrix keys, CpuMatrix values, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages,
+        ScoreRule rule, CpuMatrix keys, CpuMatrix? values, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages,
         Tensor destination)
     {
         var shape = new Expansion(keys, values).ShapeOver(cached);
@@ -21,7 +21,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products) : IDisposable
         rows.Lay(_rebuilt.Take(rows.Bytes));
         var work = new AttendWork
         {
-            Shape = shape, Rule = rule, Main = main, Rotary = rotary, Destination = destination, Cached = rows.Paged,
+            Shape = shape, Rule = rule with { Turn = default }, Main = main, Rotary = rotary, Destination = destination, Cached = rows.Paged,
         };
         work.ScratchOfWorker = work.ScratchBytes;
         work.Scratch = _workers.Take(work.ScratchOfWorker * team.Workers);
@@ -33,7 +33,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products) : IDisposable
             fixed (int* table = pages.Of(run))
             {
                 work.Units = units;
-                Run(work, rows, cached, table);
+                Run(work, rows, rule.Turn, cached, table);
             }
         }
     }
@@ -47,7 +47,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products) : IDisposable
         _places.Dispose();
     }
 
-    void Run(AttendWork work, in SpanRows rows, in AttendRows cached, int* table)
+    void Run(AttendWork work, in SpanRows rows, KeyTurn turn, in AttendRows cached, int* table)
     {
         var size = work.StateFloats(AttendWork.UnitQueries);
         var take = new TakeSpanJob { Work = work, States = (float*)_states.Take(_count * size * sizeof(float)), StateFloats = size };
@@ -58,7 +58,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products) : IDisposable
         {
             var from = Math.Max(first, span * AttendWork.SpanRows);
             var count = Math.Min(last + 1, (span + 1) * AttendWork.SpanRows) - from;
-            Rebuild(rows, cached, table, from, count);
+            Rebuild(rows, turn, cached, table, from, count);
             // Position p lies at place p - from; no position before the first is read.
             for (var i = 0; i < _count; i++) work.Units[i].Pages = places - from;
             take.Span = span;
@@ -66,11 +66,11 @@ sealed unsafe class Expanding(WorkerTeam team, Products products) : IDisposable
         }
     }
 
-    void Rebuild(in SpanRows rows, in AttendRows cached, int* table, int from, int count)
+    void Rebuild(in SpanRows rows, KeyTurn turn, in AttendRows cached, int* table, int from, int count)
     {
         var gather = new GatherJob
         {
-            Latents = cached.Main, Rotary = cached.Rotary, Table = table, From = from, Count = count,
+            Cached = cached, Table = table, From = from, Count = count,
             Rows = rows.Gathered, Stride = rows.GatheredFloats,
         };
         team.Run(ref gather, (count + GatherJob.PartRows - 1) / GatherJob.PartRows);
@@ -78,8 +78,9 @@ sealed unsafe class Expanding(WorkerTeam team, Products products) : IDisposable
         {
             var latents = rows.Latents(group, count);
             products.Multiply(rows.Keys[group], latents, default, rows.Side(rows.Paged.Main, group, count));
-            products.Multiply(rows.Values[group], latents, default, rows.Side(rows.Paged.Value, group, count));
+            if (rows.Values is not null) products.Multiply(rows.Values[group], latents, default, rows.Side(rows.Paged.Value, group, count));
         }
+        if (!turn.IsEmpty) elements.Rotate(rows.KeyVectors(count, turn.Angles.Columns), turn.Angles.Range(from, count), turn.Interleaved);
     }
 
     // Heads share nothing, so a unit is some rows of one head: fewer of them where that gives every worker its share.

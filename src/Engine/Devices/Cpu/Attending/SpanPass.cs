@@ -8,7 +8,7 @@ unsafe ref struct SpanPass
 {
     readonly AttendWork _work;
     readonly AttendUnit _unit;
-    readonly float* _queries, _keys, _values, _scores, _scales, _zeros;
+    readonly float* _queries, _keys, _values, _scores, _turned, _scales, _zeros;
     int _panels;
 
     /// <summary>Lays the unit's queries out in the worker's scratch.</summary>
@@ -21,7 +21,8 @@ unsafe ref struct SpanPass
         _keys = _queries + (long)AttendWork.UnitQueries * work.KeyPadded;
         _values = _keys + (long)AttendWork.TileRows * work.KeyPadded;
         _scores = _values + (long)AttendWork.TileRows * work.ValuePadded;
-        _scales = _scores + AttendWork.TileRows * PanelSize.Rows;
+        _turned = _scores + AttendWork.TileRows * PanelSize.Rows;
+        _scales = _turned + work.TurnFloats;
         _zeros = _scales + work.ScaleFloats;
         new Span<float>(_zeros, work.ZeroFloats).Clear();
         Lay();
@@ -90,13 +91,37 @@ unsafe ref struct SpanPass
         var count = _panels * PanelSize.Outputs;
         var (main, rotary) = (_work.Cached.Main, _work.Cached.Rotary);
         TileRows.Find(main, _unit, _unit.Group, tile, first, count, (nint)_zeros, rows);
-        TileRows.Keys(main, rows, count, _work.Shape.MainWidth, _keys, stride, _scales);
+        if (_work.Rule.Turn.IsEmpty) TileRows.Keys(main, rows, count, _work.Shape.MainWidth, _keys, stride, _scales);
+        else Turned(rows, count, tile, stride);
         var values = _work.Shape.ValueInMain ? main : _work.Cached.Value;
         if (!_work.Shape.ValueInMain) TileRows.Find(values, _unit, _unit.Group, tile, first, count, (nint)_zeros, rows);
         TileRows.Values(values, rows, count, _work.Shape.ValueWidth, _values);
+        if (_work.Shape.SharedValueWidth > 0)
+        {
+            TileRows.Find(_work.Cached.SharedValue, _unit, 0, tile, first, count, (nint)_zeros, rows);
+            TileRows.Values(_work.Cached.SharedValue, rows, count, _work.Shape.SharedValueWidth, _values + AttendWork.TileRows * _work.OwnValuePadded);
+        }
         if (_work.Shape.RotaryWidth == 0) return;
         TileRows.Find(rotary, _unit, 0, tile, first, count, (nint)_zeros, rows);
         TileRows.Keys(rotary, rows, count, _work.Shape.RotaryWidth, _keys + _work.MainPadded * PanelSize.Outputs, stride, _scales);
+    }
+
+    // Keys that turn when they are read: widened, turned by the angles of their positions, then laid out as keys.
+    void Turned(nint* rows, int count, int tile, long stride)
+    {
+        var (main, turn, width) = (_work.Cached.Main, _work.Rule.Turn, _work.Shape.MainWidth);
+        var turned = stackalloc nint[AttendWork.TileRows];
+        for (var i = 0; i < count; i++)
+        {
+            var row = _turned + (long)i * width;
+            turned[i] = (nint)row;
+            RowReading.Widen(main, (byte*)rows[i], width, row);
+            if (rows[i] == (nint)_zeros) continue;
+            var pairs = turn.Angles.Columns / 2;
+            var angles = turn.Angles.At(tile + i);
+            Rotation.Turn(row, angles, angles + pairs, pairs, turn.Interleaved);
+        }
+        TileRows.Keys(new((nint)_turned, 0, 1, 1, width, CacheType.Float32), turned, count, width, _keys, stride, _scales);
     }
 
     void Read(QueryState state, int tile, int start, int rows)
