@@ -176,7 +176,7 @@ public sealed record AttentionPlan
     }
 
     /// <summary>Whether a stream is the part of keys that positions turn, apart from the rest.</summary>
-    public bool IsRotary(CachedStream stream) => stream.Name == Branch.Rotary;
+    public bool IsRotary(CachedStream stream) => Branches.Any(branch => branch.Rotary == stream.Name);
 
     /// <summary>The stream of a name.</summary>
     public CachedStream Stream(string name) => Streams.FirstOrDefault(stream => stream.Name == name)

@@ -9,45 +9,51 @@ namespace Serving.Tests;
 /// <summary>What a token leaves in the cache of each layer, against the schemes' own arithmetic.</summary>
 public sealed class CachedElementsTests
 {
-    [Theory]
-    [InlineData("care", 37, 27, 25)]
-    [InlineData("care_joint", 32, 32, 32)]
-    [InlineData("gla", 42, 42, 42)]
-    [InlineData("gta", 42, 42, 42)]
-    [InlineData("kha_linear", 60, 60, 60)]
-    [InlineData("kha_mla", 32, 32, 32)]
-    [InlineData("kha_mlp", 60, 60, 60)]
-    [InlineData("kv_head_svd", 40, 40, 40)]
-    [InlineData("lrkv", 74, 74, 74)]
-    [InlineData("lrkv_rope_shared", 74, 74, 74)]
-    [InlineData("mfa_kr", 14, 14, 14)]
-    [InlineData("mfa_kr_rotated", 14, 14, 14)]
-    [InlineData("mfa_step3", 32, 32, 32)]
-    [InlineData("mla", 32, 32, 32)]
-    [InlineData("mlra_2", 38, 38, 38)]
-    [InlineData("mlra_4", 38, 38, 38)]
-    [InlineData("mlra_4_gated", 38, 38, 38)]
-    [InlineData("mlra_gla_2", 38, 38, 38)]
-    [InlineData("mlra_gla_4", 38, 38, 38)]
-    [InlineData("mlra_gta", 30, 30, 30)]
-    [InlineData("mlra_mfa", 28, 28, 28)]
-    [InlineData("mlra_mla", 38, 38, 38)]
-    [InlineData("moas", 168, 168, 168)]
-    [InlineData("moas_rope", 168, 168, 168)]
-    [InlineData("qcqa", 60, 120, 40)]
-    [InlineData("cla", 48, 0, 48, 0)]
-    [InlineData("cla_hunyuan", 48, 0, 48, 0)]
-    [InlineData("clla", 32, 0, 32, 0)]
-    [InlineData("clla_int4", 32, 0, 32)]
-    [InlineData("clla_per_layer", 32, 8, 32, 8)]
-    [InlineData("mha2mla", 42, 42, 42)]
-    [InlineData("mha2mla_bias", 36, 36, 36)]
-    [InlineData("mha2mla_high", 32, 32, 32)]
-    [InlineData("sqa", 32, 32, 32)]
-    [InlineData("sqa_rev", 48, 48, 48)]
-    [InlineData("x_ecomla", 22, 72, 14, 30)]
-    [InlineData("tucker", 28, 28, 28)]
-    [InlineData("tucker_shared", 16, 16, 16)]
+    const string Table = """
+        care 37 27 25
+        care_joint 32 32 32
+        gla 42 42 42
+        gta 42 42 42
+        kha_linear 60 60 60
+        kha_mla 32 32 32
+        kha_mlp 60 60 60
+        kv_head_svd 40 40 40
+        lrkv 74 74 74
+        lrkv_rope_shared 74 74 74
+        mfa_kr 14 14 14
+        mfa_kr_rotated 14 14 14
+        mfa_step3 32 32 32
+        mla 32 32 32
+        mlra_2 38 38 38
+        mlra_4 38 38 38
+        mlra_4_gated 38 38 38
+        mlra_gla_2 38 38 38
+        mlra_gla_4 38 38 38
+        mlra_gta 30 30 30
+        mlra_mfa 28 28 28
+        mlra_mla 38 38 38
+        moas 168 168 168
+        moas_rope 168 168 168
+        qcqa 60 120 40
+        cla 48 0 48 0
+        cla_hunyuan 48 0 48 0
+        clla 32 0 32 0
+        clla_int4 32 0 32
+        clla_per_layer 32 8 32 8
+        mha2mla 42 42 42
+        mha2mla_bias 36 36 36
+        mha2mla_high 32 32 32
+        sqa 32 32 32
+        sqa_rev 48 48 48
+        x_ecomla 22 72 14 30
+        tucker 28 28 28
+        tucker_shared 16 16 16
+        """;
+
+    public static TheoryData<string, int[]> Schemes() =>
+        [.. Table.Split('\n').Select(line => line.Split(' ')).Select(row => (row[0], row[1..].Select(int.Parse).ToArray()))];
+
+    [Theory, MemberData(nameof(Schemes))]
     public void A_token_leaves_as_many_elements_as_the_scheme_says(string fixture, params int[] elements)
     {
         using var checkpoint = Checkpoint.OpenFolder(Fixtures.Path($"schemes/{fixture}"));
