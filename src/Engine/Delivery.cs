@@ -103,7 +103,7 @@ sealed class Delivery(Scheduler scheduler, Door door, EngineMetrics metrics, Eng
 
         sequence.Append(sampled.Id);
         sequence.Generation!.Publish(new GenerationEvent.Token(sequence.Choice, sampled));
-        if (sequence.Generation.IsStopped(sequence.Choice)) Finish(sequence, new(sequence.Choice, FinishReason.Stop));
+        if (sequence.Generation.IsStopped(sequence.Choice) || sequence.Constraint is { Ended: true }) Finish(sequence, new(sequence.Choice, FinishReason.Stop));
         else if (sequence.Known.Length == sequence.LengthLimit) Finish(sequence, new(sequence.Choice, FinishReason.Length));
     }
 

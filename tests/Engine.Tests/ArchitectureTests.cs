@@ -18,7 +18,7 @@ public sealed partial class ArchitectureTests
     {
         ["Text"] = [],
         ["Sampling"] = [],
-        ["Grammar"] = ["Text"],
+        ["Grammar"] = ["Text", "Sampling"],
         ["Devices"] = [],
         ["Diagnostics"] = [],
         ["Attention"] = ["Devices", "Cache"],

@@ -9,6 +9,9 @@ public interface ITokenConstraint
     /// <summary>Advances over a token that was chosen or drafted; false, with the state unchanged, when the token may not come next.</summary>
     bool Accept(int token);
 
+    /// <summary>Whether nothing may follow: the continuation is complete.</summary>
+    bool Ended => false;
+
     /// <summary>Takes back the given number of tokens accepted last.</summary>
     void Rollback(int tokens);
 }

@@ -6,7 +6,7 @@ namespace Serving.Scheduling;
 /// <summary>Why a continuation ended.</summary>
 public enum FinishReason
 {
-    /// <summary>A stop token, the caller's stop, or a pooled state that is complete.</summary>
+    /// <summary>A stop token, the caller's stop, a constraint after which nothing may follow, or a pooled state that is complete.</summary>
     Stop,
 
     /// <summary>The limit of tokens, or the context.</summary>

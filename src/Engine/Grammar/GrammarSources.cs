@@ -1,0 +1,30 @@
+using System.Text.Json;
+using Serving.Grammar.Expressions;
+using Serving.Grammar.Patterns;
+using Serving.Grammar.Schemas;
+
+namespace Serving.Grammar;
+
+/// <summary>What grammars are written in by those who ask for them; what cannot be served is a <see cref="GrammarException"/> that says why.</summary>
+public static class GrammarSources
+{
+    static readonly GrammarLimits Default = new();
+
+    /// <summary>Any JSON object.</summary>
+    public static Expr JsonObject => JsonText.Object.Called();
+
+    /// <summary>JSON that is valid by a schema.</summary>
+    public static Expr JsonSchema(JsonElement schema, GrammarLimits? limits = null) => SchemaReader.Read(schema, limits ?? Default);
+
+    /// <summary>A text that a regular expression matches from end to end.</summary>
+    public static Expr Regex(string pattern, GrammarLimits? limits = null) => RegexReader.Whole(pattern, limits ?? Default);
+
+    /// <summary>A text of a grammar in llama.cpp's notation.</summary>
+    public static Expr Gbnf(string grammar, GrammarLimits? limits = null) => GbnfReader.Read(grammar, limits ?? Default);
+
+    /// <summary>Any text up to the first place where <paramref name="end"/> stands, and the end itself, which may be a control token too.</summary>
+    public static Expr Until(string end) => Expr.OneOf([UntilText.Of(end), Expr.Of(UntilText.Any, Expr.Control(end))]);
+
+    /// <summary>White space as JSON texts have it here: bounded.</summary>
+    public static Expr Space => JsonText.Space.Called();
+}

@@ -1,0 +1,115 @@
+using System.Globalization;
+using System.Text.Json;
+using Serving.Grammar.Expressions;
+
+namespace Serving.Grammar.Schemas;
+
+/// <summary>A bound of numbers.</summary>
+readonly record struct Bound(decimal Value, bool IsExclusive);
+
+/// <summary>Numbers and integers, within bounds where a schema has some; those with bounds are written without exponents.</summary>
+static class NumberSchema
+{
+    const decimal Largest = 999_999_999_999_999_999m;
+
+    public static Expr Of(List<SchemaPlace> places, bool integers)
+    {
+        foreach (var place in places)
+        {
+            if (!place.Json.TryGetProperty("multipleOf", out var unit))
+                continue;
+            if (unit.ValueKind != JsonValueKind.Number || !unit.TryGetDecimal(out var step) || step != 1)
+                throw place.Unsupported("multipleOf");
+            integers = true;
+        }
+        var low = places.SelectMany(place => Bounds(place, "minimum", "exclusiveMinimum")).OrderByDescending(b => b.Value).ThenByDescending(b => b.IsExclusive).Select(b => (Bound?)b).FirstOrDefault();
+        var high = places.SelectMany(place => Bounds(place, "maximum", "exclusiveMaximum")).OrderBy(b => b.Value).ThenByDescending(b => b.IsExclusive).Select(b => (Bound?)b).FirstOrDefault();
+        if (low is { Value: <= -Largest })
+            low = null;
+        if (high is { Value: >= Largest })
+            high = null;
+        if (low is null && high is null)
+            return (integers ? JsonText.Integer : JsonText.Number).Called();
+        return integers ? Integers(Up(low) ?? -Largest, Down(high) ?? Largest) : Numbers(low ?? new(-Largest, false), high ?? new(Largest, false));
+    }
+
+    static IEnumerable<Bound> Bounds(SchemaPlace place, string keyword, string exclusive)
+    {
+        var isExclusive = false;
+        if (place.Json.TryGetProperty(exclusive, out var strict))
+        {
+            // The draft of 2013 has a flag here that makes the other bound strict.
+            if (strict.ValueKind is JsonValueKind.True or JsonValueKind.False)
+                isExclusive = strict.ValueKind == JsonValueKind.True;
+            else
+                yield return new(Number(place, exclusive, strict), true);
+        }
+        if (place.Json.TryGetProperty(keyword, out var bound))
+            yield return new(Number(place, keyword, bound), isExclusive);
+    }
+
+    static decimal Number(SchemaPlace place, string keyword, JsonElement bound)
+    {
+        if (bound.ValueKind != JsonValueKind.Number)
+            throw place.Wrong(keyword, "a number");
+        return bound.TryGetDecimal(out var number) ? number
+            : bound.GetDouble() is var large && Math.Abs(large) > 1e18 ? large > 0 ? decimal.MaxValue : decimal.MinValue
+            : throw place.Unsupported($"{keyword} with so many digits");
+    }
+
+    static decimal? Up(Bound? bound) => bound is not { } low ? null
+        : low.IsExclusive ? decimal.Floor(low.Value) + 1 : decimal.Ceiling(low.Value);
+
+    static decimal? Down(Bound? bound) => bound is not { } high ? null
+        : high.IsExclusive ? decimal.Ceiling(high.Value) - 1 : decimal.Floor(high.Value);
+
+    static Expr Integers(decimal low, decimal high) => Expr.OneOf([
+        Natural(Math.Max(low, 0), high),
+        Expr.Of(Expr.Text("-"), Natural(Math.Max(-high, 1), -low))]);
+
+    /// <summary>Integers that are not negative, split by their number of digits.</summary>
+    static Expr Natural(decimal low, decimal high)
+    {
+        var lengths = new List<Expr>();
+        for (decimal first = 0, next = 10; low <= high && first <= high; first = next, next *= 10)
+        {
+            var (from, to) = (Math.Max(low, first), Math.Min(high, next - 1));
+            if (from <= to && next <= Largest + 1)
+                lengths.Add(Digits.SameLength(Text(from), Text(to)));
+        }
+        return Expr.OneOf(lengths);
+    }
+
+    static Expr Numbers(Bound low, Bound high)
+    {
+        var ways = new List<Expr>();
+        if (high.Value >= 0)
+            ways.Add(Positive(low.Value < 0 ? new(0, false) : low, high));
+        if (low.Value < 0)
+            ways.Add(Expr.Of(Expr.Text("-"), Positive(high.Value >= 0 ? new(0, true) : new(-high.Value, high.IsExclusive), new(-low.Value, low.IsExclusive))));
+        return Expr.OneOf(ways);
+    }
+
+    /// <summary>Decimals between two bounds that are not negative: by the whole part, then by the digits after the point.</summary>
+    static Expr Positive(Bound low, Bound high)
+    {
+        var (first, last) = (decimal.Floor(low.Value), decimal.Floor(high.Value));
+        if (low.Value > high.Value)
+            return Expr.Nothing;
+        if (first == last)
+            return Expr.Of(Expr.Text(Text(first)), Digits.Fraction(Fraction(low), low.IsExclusive, Fraction(high), high.IsExclusive));
+        return Expr.OneOf([
+            Expr.Of(Expr.Text(Text(first)), Digits.Fraction(Fraction(low), low.IsExclusive, null, false)),
+            Expr.Of(Natural(first + 1, last - 1), Digits.Fraction("", false, null, false)),
+            Expr.Of(Expr.Text(Text(last)), Digits.Fraction("", false, Fraction(high), high.IsExclusive))]);
+    }
+
+    static string Fraction(Bound bound)
+    {
+        var text = bound.Value.ToString(CultureInfo.InvariantCulture);
+        var point = text.IndexOf('.');
+        return point < 0 ? "" : text[(point + 1)..].TrimEnd('0');
+    }
+
+    static string Text(decimal whole) => decimal.Truncate(whole).ToString("0", CultureInfo.InvariantCulture);
+}

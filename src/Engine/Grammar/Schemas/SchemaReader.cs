@@ -1,0 +1,133 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Serving.Grammar.Expressions;
+
+namespace Serving.Grammar.Schemas;
+
+/// <summary>
+/// A JSON schema (draft 2020-12, and the older spellings in use) as a grammar of texts that are valid by it. Every set of subschemas that
+/// must hold together becomes a rule, so that references may form circles.
+/// </summary>
+sealed class SchemaReader
+{
+    /// <summary>Assertions that no grammar of this kind can hold to.</summary>
+    static readonly string[] Unsupported =
+    [
+        "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "patternProperties", "propertyNames",
+        "unevaluatedProperties", "unevaluatedItems", "contains", "minContains", "maxContains", "minProperties", "maxProperties",
+        "$dynamicRef", "$recursiveRef",
+    ];
+
+    static readonly EqualityComparer<SchemaPlace> SamePlace =
+        EqualityComparer<SchemaPlace>.Create((a, b) => (a.Kind, a.Path) == (b.Kind, b.Path), place => place.Path.GetHashCode(StringComparison.Ordinal));
+
+    readonly GrammarLimits _limits;
+    readonly SchemaReferences _references;
+    readonly Dictionary<string, Definition> _known = [];
+    readonly Queue<(Definition Rule, ImmutableArray<SchemaPlace> Places)> _open = [];
+
+    readonly Dictionary<SchemaPlace, int> _numbers = new(SamePlace);
+    int _looked;
+
+    SchemaReader(JsonElement root, GrammarLimits limits) => (_references, _limits) = (new(root), limits);
+
+    public GrammarLimits Limits => _limits;
+
+    /// <summary>The texts that are valid by a schema.</summary>
+    public static Expr Read(JsonElement schema, GrammarLimits limits)
+    {
+        try
+        {
+            return new SchemaReader(schema, limits).ReadAll(schema);
+        }
+        catch (InvalidOperationException)
+        {
+            throw new GrammarException("The schema holds text that is not valid Unicode.");
+        }
+    }
+
+    Expr ReadAll(JsonElement schema)
+    {
+        var root = Of([SchemaPlace.Of(schema, "")]);
+        while (_open.TryDequeue(out var next))
+            next.Rule.Body = Build(next.Places);
+        return root;
+    }
+
+    /// <summary>A value for which all of these hold.</summary>
+    public Expr Of(ImmutableArray<SchemaPlace> places)
+    {
+        if (places.IsEmpty)
+            return JsonText.Value.Called();
+        var key = string.Join(',', places.Select(NumberOf).Distinct().Order());
+        if (_known.TryGetValue(key, out var rule))
+            return rule.Called();
+        if (_known.Count >= _limits.Rules)
+            throw new GrammarException($"The schema has more than {_limits.Rules} parts, counted as often as they are combined with others.");
+        _known[key] = rule = new(places[0].Path.Length == 0 ? "schema" : places[0].Path);
+        _open.Enqueue((rule, places));
+        return rule.Called();
+    }
+
+    int NumberOf(SchemaPlace place)
+    {
+        if (!_numbers.TryGetValue(place, out var number))
+            _numbers[place] = number = _numbers.Count;
+        return number;
+    }
+
+    Expr Build(ImmutableArray<SchemaPlace> places)
+    {
+        var flat = new List<SchemaPlace>();
+        foreach (var place in places)
+            if (!Flatten(place, flat, []))
+                return Expr.Nothing;
+        if (flat.Count == 0)
+            return JsonText.Value.Called();
+        var group = flat.FindIndex(place => place.Kind is PlaceKind.AnyOf or PlaceKind.OneOf);
+        if (group < 0)
+            return new SchemaFacts(flat).ToExpr(this);
+        var (alternatives, rest) = (flat[group], flat.Where((_, i) => i != group).ToList());
+        var branches = Branches(alternatives).ToList();
+        if (alternatives.Kind == PlaceKind.OneOf)
+            new SchemaOverlap(_references).Check(alternatives, branches);
+        return Expr.OneOf([.. branches.Select(branch => Of([.. rest, branch]))]);
+    }
+
+    /// <summary>Lists what a place says, with all that it refers to; false where nothing can be valid by it.</summary>
+    bool Flatten(SchemaPlace place, List<SchemaPlace> flat, ImmutableHashSet<string> within)
+    {
+        if (place.Kind != PlaceKind.Schema || place.Json.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        {
+            if (place.Kind != PlaceKind.Schema && !flat.Contains(place, SamePlace))
+                flat.Add(place);
+            return place.Kind != PlaceKind.Schema || place.Json.ValueKind == JsonValueKind.True;
+        }
+        var name = place.Path.Length == 0 ? "schema" : place.Path;
+        if (place.Json.ValueKind != JsonValueKind.Object)
+            throw new GrammarException($"'{name}' must be an object, true or false.");
+        if (within.Contains(place.Path))
+            throw new GrammarException($"'{name}' refers to itself and to nothing else.");
+        if (++_looked > 10 * _limits.Rules)
+            throw new GrammarException($"The schema has more than {10 * _limits.Rules} parts, counted as often as others refer to them.");
+        if (within.Count > _limits.Depth || place.Path.Count(c => c == '.') > 4 * _limits.Depth)
+            throw new GrammarException($"The schema nests more than {_limits.Depth} levels.");
+        foreach (var keyword in Unsupported)
+            if (place.Json.TryGetProperty(keyword, out _))
+                throw place.Unsupported(keyword);
+        if (place.Json.TryGetProperty("anyOf", out var any))
+            Flatten(place.Below("anyOf", any, PlaceKind.AnyOf), flat, within);
+        if (place.Json.TryGetProperty("oneOf", out var one))
+            Flatten(place.Below("oneOf", one, PlaceKind.OneOf), flat, within);
+        Flatten(place with { Kind = PlaceKind.Assertions }, flat, within);
+        List<SchemaPlace> others = place.Json.TryGetProperty("allOf", out var all) ? [.. Branches(place.Below("allOf", all))] : [];
+        if (place.Json.TryGetProperty("$ref", out _))
+            others.Add(_references.Resolve(place));
+        return others.TrueForAll(other => Flatten(other, flat, within.Add(place.Path)));
+    }
+
+    static IEnumerable<SchemaPlace> Branches(SchemaPlace list) =>
+        list.Json.ValueKind == JsonValueKind.Array && list.Json.GetArrayLength() > 0
+            ? list.Json.EnumerateArray().Select((schema, i) => list.Below($"{i}", schema))
+            : throw new GrammarException($"'{list.Path}' must be a list of schemas.");
+}

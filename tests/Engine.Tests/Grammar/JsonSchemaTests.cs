@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Serving.Grammar;
+using Serving.Grammar.Expressions;
+
+namespace Serving.Tests;
+
+public sealed class JsonSchemaTests
+{
+    static readonly GrammarCompiler Compiler = GrammarLab.Compiler();
+
+    [Theory]
+    [InlineData("""{"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}, "required": ["a"]}""",
+        "{\"a\":1}|{\"a\": 1, \"b\": \"x\"}|{\n  \"a\": -10,\n\"b\":\"\\u00e9\\n\"\n}", "{}|{\"b\":\"x\",\"a\":1}|{\"a\":1.5}|{\"a\":01}|{\"a\":1,}|{\"a\":1,\"c\":2}")]
+    [InlineData("""{"type": "object", "properties": {"ab": {"type": "null"}}, "additionalProperties": {"type": "integer"}}""",
+        "{}|{\"ab\":null,\"a\":1,\"abc\":2}|{\"\":3}|{\"b\":1}", "{\"ab\":1}|{\"a\":1,\"ab\":null}|{\"a\":null}|{\"\\u0061b\":1}")]
+    [InlineData("""{"type": "array", "prefixItems": [{"const": 1}, {"enum": ["x", null]}], "items": {"type": "boolean"}, "minItems": 1, "maxItems": 4}""",
+        "[1]|[1, \"x\"]|[1,null,true,false]", "[]|[2]|[1,true]|[1,null,true,false,true]")]
+    [InlineData("""{"items": {"$ref": "#"}}""", "[]|[[],[[]]]|[ [ ] ]", "[1]|[[]|{}")]
+    [InlineData("""{"allOf": [{"properties": {"a": {"minimum": 3}}, "required": ["a"]}, {"properties": {"a": {"type": "integer", "maximum": 5}}, "additionalProperties": false}]}""",
+        "{\"a\":3}|{\"a\":5}", "{\"a\":2}|{\"a\":6}|{\"a\":4.5}|{\"a\":4,\"b\":1}")]
+    [InlineData("""{"type": "object", "properties": {"k": {}}, "anyOf": [{"required": ["x"], "properties": {"x": {"const": 1}}}, {"required": ["y"], "properties": {"y": {"const": 2}}}]}""",
+        "{\"x\":1}|{\"k\":[],\"y\":2}", "{}|{\"x\":2}|{\"y\":1}")]
+    [InlineData("""{"type": ["integer", "null"], "minimum": -12, "exclusiveMaximum": 105}""", "-12|-1|0|9|10|99|104|null", "-13|105|1000|1.0|true")]
+    [InlineData("""{"type": "number", "exclusiveMinimum": 1.25, "maximum": 2.5}""", "1.2501|1.3|2|2.0|2.49|2.5|2.500", "1.25|1.250|1|2.51|2.5001|3|12")]
+    [InlineData("""{"type": "number", "minimum": -0.5, "maximum": 0.25}""", "-0.5|-0.4|0|0.25|-0.05", "-0.51|-1|0.26|1")]
+    [InlineData("""{"type": "string", "minLength": 2, "maxLength": 3}""", "\"ab\"|\"é😀x\"|\"\\n\\\\\"", "\"a\"|\"abcd\"|\"\\ud83d\\ude00\"")]
+    [InlineData("""{"type": "string", "pattern": "^\"[^\\s]\\d$"}""", "\"\\\"a1\"|\"\\\"\\\\9\"", "\"a1\"|\"\\\" 1\"|\"\\\"a12\"")]
+    [InlineData("""{"type": "string", "format": "date"}""", "\"2024-02-28\"|\"1999-12-31\"", "\"2024-02-30\"|\"24-01-01\"|\"2024-13-01\"")]
+    [InlineData("""{"oneOf": [{"properties": {"t": {"const": "a"}, "v": {"type": "integer"}}, "required": ["t", "v"]}, {"properties": {"t": {"const": "b"}}, "required": ["t"]}]}""",
+        "{\"t\":\"a\",\"v\":1}|{\"t\":\"b\"}", "{\"t\":\"a\"}|{\"t\":\"c\"}")]
+    [InlineData("""{"$ref": "#/$defs/a~1b/0", "$defs": {"a/b": [{"const": {"k": [1, "é"]}}]}}""", "{\"k\":[1,\"é\"]}", "{\"k\":[1]}")]
+    [InlineData("true", "{\"a\":[1,2.5e-3,\"\"]}|null", "nul|{\"a\"}|\"\t\"")]
+    public void A_schema_takes_what_is_valid_by_it_and_nothing_else(string schema, string valid, string invalid)
+    {
+        var grammar = Compiler.Compile(GrammarLab.Schema(schema));
+        Assert.All(valid.Split('|'), text => Assert.True(GrammarLab.Fits(grammar, text), text));
+        Assert.All(invalid.Split('|'), text => Assert.False(GrammarLab.Fits(grammar, text), text));
+    }
+
+    [Theory]
+    [InlineData("""{"properties": {"a": {"not": {}}}}""", "'properties.a.not' is not supported")]
+    [InlineData("""{"type": "array", "uniqueItems": true}""", "'uniqueItems' is not supported")]
+    [InlineData("""{"anyOf": [{"type": "string"}, {"patternProperties": {}}]}""", "'anyOf.1.patternProperties' is not supported")]
+    [InlineData("""{"type": "integer", "multipleOf": 3}""", "'multipleOf' is not supported")]
+    [InlineData("""{"type": "string", "format": "iban"}""", "'format' is 'iban', which is not supported")]
+    [InlineData("""{"type": "string", "pattern": "(?=a)b"}""", "'pattern' cannot be served: Look-around")]
+    [InlineData("""{"type": "string", "pattern": "(a)\\1"}""", "Back-references")]
+    [InlineData("""{"type": "string", "pattern": "a", "minLength": 3}""", "'pattern beside minLength or maxLength' is not supported")]
+    [InlineData("""{"type": "text"}""", "'type' is 'text'")]
+    [InlineData("""{"$ref": "http://example.com/s"}""", "'$ref' is 'http://example.com/s'")]
+    [InlineData("""{"$ref": "#/$defs/x"}""", "not in the schema")]
+    [InlineData("""{"$ref": "#"}""", "refers to itself")]
+    [InlineData("""{"anyOf": [{"$ref": "#"}, {"const": 1}]}""", "begins with itself")]
+    [InlineData("""{"oneOf": [{"type": "integer"}, {"type": "number"}]}""", "'oneOf' is not supported where")]
+    [InlineData("""{"properties": {"next": {"$ref": "#"}}, "required": ["next"]}""", "No text fits")]
+    [InlineData("""{"enum": []}""", "No text fits")]
+    [InlineData("""{"minItems": -1, "type": "array"}""", "'minItems' must be an integer")]
+    [InlineData("""{"required": "a"}""", "'required' must be a list of names")]
+    [InlineData("false", "No text fits")]
+    [InlineData("[]", "'schema' must be an object")]
+    public void What_cannot_be_served_is_named(string schema, string reason) =>
+        Assert.Contains(reason, Assert.Throws<GrammarException>(() => Compiler.Compile(GrammarLab.Schema(schema))).Message);
+
+    [Fact]
+    public void A_schema_of_any_size_is_compiled_or_refused_within_bounds()
+    {
+        var diamonds = string.Join(',', Enumerable.Range(0, 60).Select(i => $$"""
+            "d{{i}}": {"allOf": [{"$ref": "#/$defs/d{{i + 1}}"}, {"$ref": "#/$defs/d{{i + 1}}"}]}
+            """));
+        var many = string.Join(',', Enumerable.Range(0, 3000).Select(i => $"\"property{i}\": {{\"type\": \"string\", \"maxLength\": {i}}}"));
+        string[] schemas =
+        [
+            $$"""{"$ref": "#/$defs/d0", "$defs": { {{diamonds}}, "d60": {} } }""",
+            $$"""{"type": "object", "properties": { {{many}} } }""",
+            string.Concat(Enumerable.Repeat("""{"type": "array", "items": """, 300)) + "{}" + new string('}', 300),
+            """{"type": "string", "pattern": "(a|b)*a(a|b){1000}(((a{9}){9}){9}){9}"}""",
+            """{"type": "array", "maxItems": 1000000000}""",
+            "{\"allOf\": [" + string.Join(',', Enumerable.Repeat("""{"anyOf": [{"type": "string"}, {"type": "null"}, {"minimum": 1}]}""", 30)) + "]}",
+        ];
+        foreach (var schema in schemas)
+        {
+            var started = Stopwatch.GetTimestamp();
+            try
+            {
+                Compiler.Compile(GrammarSources.JsonSchema(JsonDocument.Parse(schema, new() { MaxDepth = 2000 }).RootElement));
+            }
+            catch (GrammarException error)
+            {
+                Assert.Matches("more than|at most", error.Message);
+            }
+            // A bound that only a hang exceeds: the work itself is counted, not timed.
+            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromMinutes(1), schema[..Math.Min(100, schema.Length)]);
+        }
+    }
+}

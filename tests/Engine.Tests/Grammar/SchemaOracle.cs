@@ -1,0 +1,60 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Serving.Tests;
+
+/// <summary>Whether a value is valid by a JSON schema, straight from the specification; shares nothing with what it checks.</summary>
+sealed class SchemaOracle(JsonElement root)
+{
+    public bool IsValid(JsonElement value) => Holds(root, value);
+
+    bool Holds(JsonElement schema, JsonElement value)
+    {
+        if (schema.ValueKind is JsonValueKind.True or JsonValueKind.False)
+            return schema.ValueKind == JsonValueKind.True;
+        return schema.EnumerateObject().All(keyword => Holds(schema, keyword.Name, keyword.Value, value));
+    }
+
+    bool Holds(JsonElement schema, string keyword, JsonElement wanted, JsonElement value) => keyword switch
+    {
+        "$ref" => Holds(Resolve(wanted.GetString()!), value),
+        "allOf" => wanted.EnumerateArray().All(part => Holds(part, value)),
+        "anyOf" => wanted.EnumerateArray().Any(part => Holds(part, value)),
+        "oneOf" => wanted.EnumerateArray().Count(part => Holds(part, value)) == 1,
+        "const" => JsonElement.DeepEquals(wanted, value),
+        "enum" => wanted.EnumerateArray().Any(one => JsonElement.DeepEquals(one, value)),
+        "type" => wanted.ValueKind == JsonValueKind.Array ? wanted.EnumerateArray().Any(type => IsOf(type.GetString()!, value)) : IsOf(wanted.GetString()!, value),
+        "minimum" => value.ValueKind != JsonValueKind.Number || value.GetDecimal() >= wanted.GetDecimal(),
+        "maximum" => value.ValueKind != JsonValueKind.Number || value.GetDecimal() <= wanted.GetDecimal(),
+        "exclusiveMinimum" => value.ValueKind != JsonValueKind.Number || value.GetDecimal() > wanted.GetDecimal(),
+        "exclusiveMaximum" => value.ValueKind != JsonValueKind.Number || value.GetDecimal() < wanted.GetDecimal(),
+        "minLength" => value.ValueKind != JsonValueKind.String || value.GetString()!.EnumerateRunes().Count() >= wanted.GetInt32(),
+        "maxLength" => value.ValueKind != JsonValueKind.String || value.GetString()!.EnumerateRunes().Count() <= wanted.GetInt32(),
+        "pattern" => value.ValueKind != JsonValueKind.String || Regex.IsMatch(value.GetString()!, wanted.GetString()!, RegexOptions.ECMAScript),
+        "minItems" => value.ValueKind != JsonValueKind.Array || value.GetArrayLength() >= wanted.GetInt32(),
+        "maxItems" => value.ValueKind != JsonValueKind.Array || value.GetArrayLength() <= wanted.GetInt32(),
+        "required" => value.ValueKind != JsonValueKind.Object || wanted.EnumerateArray().All(name => value.TryGetProperty(name.GetString()!, out _)),
+        "properties" => value.ValueKind != JsonValueKind.Object || value.EnumerateObject().All(member =>
+            !wanted.TryGetProperty(member.Name, out var own) || Holds(own, member.Value)),
+        "additionalProperties" => value.ValueKind != JsonValueKind.Object || value.EnumerateObject().All(member =>
+            (schema.TryGetProperty("properties", out var named) && named.TryGetProperty(member.Name, out _)) || Holds(wanted, member.Value)),
+        "prefixItems" => value.ValueKind != JsonValueKind.Array || wanted.EnumerateArray().Zip(value.EnumerateArray()).All(pair => Holds(pair.First, pair.Second)),
+        "items" => value.ValueKind != JsonValueKind.Array || value.EnumerateArray()
+            .Skip(schema.TryGetProperty("prefixItems", out var prefix) ? prefix.GetArrayLength() : 0).All(item => Holds(wanted, item)),
+        "$defs" => true,
+        _ => throw new ArgumentException($"The oracle does not know '{keyword}'."),
+    };
+
+    JsonElement Resolve(string reference) =>
+        reference.Split('/').Skip(1).Aggregate(root, (at, name) => at.GetProperty(name));
+
+    static bool IsOf(string type, JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => type == "object",
+        JsonValueKind.Array => type == "array",
+        JsonValueKind.String => type == "string",
+        JsonValueKind.Number => type == "number" || (type == "integer" && value.GetDecimal() % 1 == 0),
+        JsonValueKind.True or JsonValueKind.False => type == "boolean",
+        _ => type == "null",
+    };
+}
