@@ -8,6 +8,7 @@ using Serving.Server.Grpc.Framing;
 using Serving.Server.Http;
 using Serving.Server.Metrics;
 using Serving.Server.OpenAi;
+using Serving.Server.Playground;
 
 namespace Serving.Server;
 
@@ -91,6 +92,7 @@ static class ServerApp
     {
         HealthEndpoints.Map(app, app.Services.GetRequiredService<EngineHost>());
         OpenApiDocument.Map(app);
+        PlaygroundEndpoint.Map(app);
         MetricsEndpoint.Map(app, app.Services.GetRequiredService<MetricStore>());
         app.Services.GetRequiredService<OpenAiEndpoints>().Map(app);
         GrpcServices.Map(app);

@@ -1,4 +1,5 @@
 using Serving.Server.Grpc;
+using Serving.Server.Playground;
 
 namespace Serving.Server.Http;
 
@@ -19,8 +20,8 @@ sealed class Authentication(ApiKeys keys, ServerOptions options)
         http.Features.Set(new Caller(Convert.ToHexString(hash, 0, 8), options.SharesPrefixes));
     }
 
-    bool IsOpen(PathString path) =>
-        path.StartsWithSegments("/health") || path.StartsWithSegments(GrpcServices.HealthPath) || (!options.GuardsMetrics && path == "/metrics");
+    bool IsOpen(PathString path) => path.StartsWithSegments("/health") || path.StartsWithSegments(GrpcServices.HealthPath)
+        || PlaygroundEndpoint.Owns(path) || (!options.GuardsMetrics && path == "/metrics");
 }
 
 /// <summary>Who sent a request.</summary>
