@@ -1,6 +1,7 @@
 // The official OpenAI client for JavaScript against the embedded model.
 import OpenAI from "openai";
 import assert from "node:assert/strict";
+import { run } from "./suite.mjs";
 
 const client = new OpenAI({ baseURL: `${process.argv[2]}/v1`, apiKey: "none", maxRetries: 0 });
 const model = "smollm2-135m-instruct-mfa";
@@ -67,15 +68,4 @@ const tests = {
   },
 };
 
-let succeeded = 0, failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  try {
-    await test();
-    succeeded++;
-  } catch (error) {
-    failed++;
-    console.log(`failed ${name}: ${error.stack}`);
-  }
-}
-console.log(`  failed: ${failed}\n  succeeded: ${succeeded}\n  skipped: 0`);
-process.exitCode = failed ? 1 : 0;
+await run(tests);
