@@ -30,27 +30,29 @@ sealed class EngineLoop : IDisposable
     long _steps, _rows;
     int _largestBatch;
 
-    public EngineLoop(IDecoder decoder, CacheLayout layout, ImmutableArray<int> pages, EngineOptions options, EngineDiagnostics diagnostics)
+    public EngineLoop(IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, EngineDiagnostics diagnostics)
     {
         (_decoder, _options, _diagnostics, _clock) = (decoder, options.Checked(), diagnostics, diagnostics.Clock);
         if (options.PageTokens != layout.PageTokens)
             throw new ArgumentException($"PageTokens is {options.PageTokens}; the cache has pages of {layout.PageTokens}.", nameof(options));
-        var longest = Math.Min(options.MaxModelLength ?? int.MaxValue, layout.LongestSequence(pages, options.TokensPerStep));
+        var longest = Math.Min(options.MaxModelLength ?? int.MaxValue, layout.LongestSequence(size.Pages, options.TokensPerStep));
+        var sequences = layout.States.PlaceBytes > 0 ? Math.Min(options.MaxSequences, size.Places) : options.MaxSequences;
         Door = new(
-            new(decoder.VocabularySize, longest, options.MaxSequences, options.TokensPerStep)
+            new(decoder.VocabularySize, longest, sequences, options.TokensPerStep)
             {
                 MaxQueuedRequests = options.MaxQueuedRequests,
                 MaxQueuedTokens = options.MaxQueuedTokens,
-            }, layout, pages);
-        _pages = new(layout, pages, options.EnablePrefixCaching);
-        _scheduler = new(_pages, options.MaxSequences, options.TokensPerStep);
+            }, layout, size.Pages);
+        _pages = new(layout, size, options.EnablePrefixCaching, options.SnapshotTokens);
+        _scheduler = new(_pages, sequences, options.TokensPerStep);
         _sampler = new(decoder);
-        _input = new(options.TokensPerStep, Math.Min(options.TokensPerStep, 2 * options.MaxSequences), pages.Length);
-        _copies = new(decoder, pages.Length);
+        // A sequence has two runs where its execution changes, and one more at each snapshot.
+        _input = new(options.TokensPerStep, layout.States.NeedsSnapshots ? options.TokensPerStep : Math.Min(options.TokensPerStep, 2 * options.MaxSequences), size.Pages.Length);
+        _copies = new(decoder, _pages);
         _metrics = new(diagnostics.Meters, () => Figures);
         _delivery = new(_scheduler, Door, _metrics, diagnostics);
         _wake = generation => _inbox.Writer.TryWrite(generation);
-        EngineLog.CacheReady(diagnostics.Logger, layout.Describe(pages), longest);
+        EngineLog.CacheReady(diagnostics.Logger, layout.Describe(size.Pages) + layout.States.Describe(size), longest);
     }
 
     /// <summary>What is let in.</summary>
@@ -127,6 +129,7 @@ sealed class EngineLoop : IDisposable
         long planned = _clock.GetTimestamp(), computed = planned;
         try
         {
+            _copies.Flush();
             _decoder.Forward(_input);
             computed = _clock.GetTimestamp();
             var choices = _sampler.Sample(step);
@@ -195,16 +198,22 @@ sealed class EngineLoop : IDisposable
         foreach (var sequence in step.Sequences)
         {
             if (!sequence.Generation!.Started) _delivery.Started(sequence.Generation);
-            var expanded = Math.Min(sequence.Rows, sequence.ToExpand);
-            if (expanded > 0) Fill(sequence, 0, expanded, true);
-            if (expanded < sequence.Rows) Fill(sequence, expanded, sequence.Rows, false);
+            var expanded = sequence.Computed + Math.Min(sequence.Rows, sequence.ToExpand);
+            for (int from = sequence.Computed, end = from + sequence.Rows, to; from < end; from = to)
+            {
+                to = from < expanded ? expanded : end;
+                var snapshot = _pages.NextSnapshot(sequence.Tables, from, sequence.Request.Prompt.Length);
+                var keeps = snapshot <= Math.Min(to, Math.Min(sequence.Shareable, sequence.Known.Length - sequence.Drafted));
+                if (keeps) to = snapshot;
+                Fill(sequence, from, to, from < expanded, keeps ? _pages.TakeSnapshot(sequence.Tables, to) : StatePool.None);
+            }
         }
     }
 
-    void Fill(Sequence sequence, int from, int to, bool expanded)
+    void Fill(Sequence sequence, int from, int to, bool expanded, int snapshot)
     {
-        var position = sequence.Computed + from;
-        _input.Add(sequence.Known.Slice(position, to - from), position, sequence.LengthLimit, expanded);
+        _input.Add(sequence.Known[from..to], from, sequence.LengthLimit, expanded);
+        _input.States.Add(sequence.Tables.Place, snapshot);
         for (var group = 0; group < _input.Pages.Length; group++) _input.Pages[group].Add(sequence.Tables[group].Entries);
     }
 

@@ -31,6 +31,15 @@ public sealed record EngineOptions
     /// <summary>Whether full pages are shared between requests that begin alike. On: it costs a hash a page.</summary>
     public bool EnablePrefixCaching { get; init; } = true;
 
+    /// <summary>
+    /// Tokens from one snapshot of a sequence's states to the next, for models whose layers keep states; one more is taken at the end of
+    /// the prompt. 1024: a prefix hit computes at most so many tokens anew, and a copy of all states is seldom.
+    /// </summary>
+    public int SnapshotTokens { get; init; } = 1024;
+
+    /// <summary>Bytes of the cache that snapshots of states may take; an eighth of it when null.</summary>
+    public long? SnapshotBytes { get; init; }
+
     /// <summary>Requests that may wait for their first step. 4096: more would wait longer than callers do.</summary>
     public int MaxQueuedRequests { get; init; } = 4096;
 
@@ -53,6 +62,8 @@ public sealed record EngineOptions
         InRange(nameof(TokensPerStep), TokensPerStep, MaxSequences, 1 << 20, ", so that each running sequence gets its row");
         InRange(nameof(PageTokens), PageTokens, 1, 65_536);
         InRange(nameof(CacheBytes), CacheBytes ?? 1, 1, long.MaxValue);
+        InRange(nameof(SnapshotTokens), SnapshotTokens, 1, 1 << 30);
+        InRange(nameof(SnapshotBytes), SnapshotBytes ?? 0, 0, long.MaxValue);
         InRange(nameof(MaxModelLength), MaxModelLength ?? 2, 2, 1 << 30);
         InRange(nameof(MaxQueuedRequests), MaxQueuedRequests, 1, int.MaxValue);
         InRange(nameof(MaxQueuedTokens), MaxQueuedTokens, 1, long.MaxValue);

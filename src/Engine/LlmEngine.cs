@@ -12,11 +12,11 @@ public sealed class LlmEngine : IAsyncDisposable
     readonly EngineLoop _loop;
     readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Starts an engine on a decoder whose cache has this layout and this many pages in each group.</summary>
+    /// <summary>Starts an engine on a decoder whose cache has this layout and this size.</summary>
     public LlmEngine(
-        IDecoder decoder, CacheLayout layout, ImmutableArray<int> pages, EngineOptions options, EngineDiagnostics? diagnostics = null)
+        IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, EngineDiagnostics? diagnostics = null)
     {
-        _loop = new(decoder, layout, pages, options, diagnostics ?? new());
+        _loop = new(decoder, layout, size, options, diagnostics ?? new());
         (VocabularySize, HiddenSize) = (decoder.VocabularySize, decoder.HiddenSize);
         new Thread(() =>
         {

@@ -12,6 +12,7 @@ public sealed class LoadedModel : IAsyncDisposable
 {
     readonly IDevice _device;
     readonly LatentCache _cache;
+    readonly StateMemory _states;
     readonly Decoder _decoder;
 
     /// <summary>Brings a checkpoint to a device and starts an engine on it.</summary>
@@ -27,11 +28,13 @@ public sealed class LoadedModel : IAsyncDisposable
         var paths = new NumericPaths(plan, options.Execution, Label(options));
         Plan = plan with { Expands = paths.Expands(longest) };
         Layout = new([.. Plan.Attentions], options.PageTokens, options.CacheType);
-        Pages = Layout.PagesWithin(options.CacheBytes ?? DefaultCacheBytes(options, longest), longest, options.TokensPerStep);
-        _cache = new(device, Layout, Pages);
-        _decoder = new(Plan, new(ledger, device, options.RoundWeights), device, _cache, options.TokensPerStep);
+        Size = Layout.SizeWithin(
+            options.CacheBytes ?? DefaultCacheBytes(options, longest), longest, options.TokensPerStep, options.MaxSequences,
+            options.EnablePrefixCaching ? options.SnapshotBytes : 0);
+        (_cache, _states) = (new(device, Layout, Size.Pages), new(device, Layout.States, Size));
+        _decoder = new(Plan, new(ledger, device, options.RoundWeights), device, _cache, _states, options.TokensPerStep);
         ledger.Close();
-        Engine = new(_decoder, Layout, Pages, options with { MaxModelLength = longest, PathOf = paths.Of }, diagnostics);
+        Engine = new(_decoder, Layout, Size, options with { MaxModelLength = longest, PathOf = paths.Of }, diagnostics);
     }
 
     /// <summary>The checkpoint.</summary>
@@ -43,8 +46,8 @@ public sealed class LoadedModel : IAsyncDisposable
     /// <summary>Where every cached byte lies.</summary>
     public CacheLayout Layout { get; }
 
-    /// <summary>Pages of each group of layers.</summary>
-    public ImmutableArray<int> Pages { get; }
+    /// <summary>Pages of each group of layers, and places of states.</summary>
+    public CacheSize Size { get; }
 
     /// <summary>The engine.</summary>
     public LlmEngine Engine { get; }
@@ -65,6 +68,7 @@ public sealed class LoadedModel : IAsyncDisposable
         await Engine.DisposeAsync().ConfigureAwait(false);
         _decoder.Dispose();
         _cache.Dispose();
+        _states.Dispose();
         _device.Dispose();
         Checkpoint.Dispose();
     }
@@ -72,7 +76,7 @@ public sealed class LoadedModel : IAsyncDisposable
     /// <summary>Half of what the weights leave, but no more than all sequences at full length could fill.</summary>
     long DefaultCacheBytes(EngineOptions options, int longest) => Math.Min(
         Math.Max(0, _device.FreeBytes - Checkpoint.ByteLength) / 2,
-        Layout.Groups.Sum(group => group.PageBytes * group.MostPages(longest, options.TokensPerStep)) * options.MaxSequences);
+        (Layout.Groups.Sum(group => group.PageBytes * group.MostPages(longest, options.TokensPerStep)) + 2 * Layout.States.PlaceBytes) * options.MaxSequences);
 
     string Label(EngineOptions options) => $"{Checkpoint.Name}|{_device.Description}|{options.CacheType}|{options.RoundWeights}";
 }

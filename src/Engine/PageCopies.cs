@@ -4,15 +4,15 @@ using Serving.Model;
 
 namespace Serving;
 
-/// <summary>Pages to be copied before the next step, by group.</summary>
-sealed class PageCopies(IDecoder decoder, int groups)
+/// <summary>Pages and places to be copied before the next step.</summary>
+sealed class PageCopies(IDecoder decoder, PageLedger pages)
 {
-    readonly (List<int> From, List<int> To)[] _copies = [.. Enumerable.Range(0, groups).Select(_ => (new List<int>(), new List<int>()))];
+    readonly (List<int> From, List<int> To)[] _copies = [.. pages.Groups.Select(_ => (new List<int>(), new List<int>()))];
 
     /// <summary>Adds the last page of each group.</summary>
     public void Add(PageTables from, PageTables to)
     {
-        for (var group = 0; group < groups; group++)
+        for (var group = 0; group < _copies.Length; group++)
         {
             _copies[group].From.Add(from[group].Entries[^1]);
             _copies[group].To.Add(to[group].Entries[^1]);
@@ -22,12 +22,13 @@ sealed class PageCopies(IDecoder decoder, int groups)
     /// <summary>Copies.</summary>
     public void Flush()
     {
-        for (var group = 0; group < groups; group++)
+        for (var group = 0; group < _copies.Length; group++)
         {
             var (from, to) = _copies[group];
             if (from.Count > 0) decoder.CopyPages(group, CollectionsMarshal.AsSpan(from), CollectionsMarshal.AsSpan(to));
         }
 
+        pages.States?.Flush(decoder.CopyStates);
         Clear();
     }
 
@@ -39,5 +40,7 @@ sealed class PageCopies(IDecoder decoder, int groups)
             from.Clear();
             to.Clear();
         }
+
+        pages.States?.Flush(static (_, _) => { });
     }
 }

@@ -43,11 +43,17 @@ static class PlannedTensors
     static IEnumerable<string?> Of(MadeMatrix? matrix) =>
         matrix is null ? [] : matrix.Sources.Select(stored => stored.Name);
 
+    static IEnumerable<string?> Of(Projection? chain, TensorLedger ledger) => chain is null ? [] : chain.Steps.SelectMany(step => Of(step, ledger));
+
     static IEnumerable<string?> Of(Step? step, TensorLedger ledger) => step switch
     {
         Step.Linear linear => [linear.Made is null ? linear.Weight : null, linear.Bias, .. Of(linear.Made), .. Of(linear.MadeBias)],
         Step.LinearByHead byHead => byHead.Heads.SelectMany(Of),
         Step.Gated gated => [.. Of(gated.Gate, ledger), .. Of(gated.Up, ledger)],
+        Step.Beside beside => beside.Parts.SelectMany(part => Of(part, ledger)),
+        Step.Sum sum => [.. sum.Parts.SelectMany(part => Of(part, ledger)), .. Of(sum.Weights, ledger)],
+        Step.Convolve convolve => [.. Of(convolve.Weights), .. Of(convolve.Bias)],
+        Step.Normalize { Made: { } made } => Of(made),
         Step.Normalize norm => [.. Numbered(norm.Weight, ledger), .. Numbered(norm.Bias, ledger)],
         _ => [],
     };

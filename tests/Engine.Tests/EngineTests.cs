@@ -11,7 +11,7 @@ public sealed class EngineTests
     static readonly SamplingOptions Greedy = new() { Temperature = 0 };
     static readonly GenerationRequest Good = new() { Prompt = [1, 2, 3, 4, 5, 6], MaxTokens = 8, Sampling = Greedy };
 
-    static EngineLab Lab(TimeProvider? clock = null) => new(Layouts.Of(4, RowPolicy.All), [40], new() { MaxSequences = 8, TokensPerStep = 16 }, clock);
+    static EngineLab Lab(TimeProvider? clock = null) => new(Layouts.Of(4, RowPolicy.All), new([40]), new() { MaxSequences = 8, TokensPerStep = 16 }, clock);
 
     [Fact]
     public void A_failing_decoder_fails_the_step_and_the_engine_goes_on()
@@ -141,7 +141,7 @@ public sealed class EngineTests
     [Fact]
     public void Ten_thousand_waiting_requests_are_not_looked_at_in_a_step()
     {
-        using var lab = new EngineLab(Layouts.Of(4, RowPolicy.All), [8], new() { MaxSequences = 1, TokensPerStep = 16, MaxQueuedRequests = 20_000 });
+        using var lab = new EngineLab(Layouts.Of(4, RowPolicy.All), new([8]), new() { MaxSequences = 1, TokensPerStep = 16, MaxQueuedRequests = 20_000 });
         for (var i = 0; i < 10_000; i++) lab.Loop.Submit(Good with { Priority = i % 7, MaxTokens = 20 });
         lab.Loop.Step();
         var before = lab.Figures.PrefixLookups;
@@ -154,7 +154,7 @@ public sealed class EngineTests
     [Fact]
     public void A_decode_step_allocates_little_more_than_its_events()
     {
-        using var lab = new EngineLab(Layouts.Of(16, RowPolicy.All), [400], new() { MaxSequences = 8, TokensPerStep = 16 });
+        using var lab = new EngineLab(Layouts.Of(16, RowPolicy.All), new([400]), new() { MaxSequences = 8, TokensPerStep = 16 });
         for (var i = 0; i < 8; i++) lab.Submit(Good with { Prompt = [i, 1, 2], MaxTokens = 120 });
         for (var i = 0; i < 70; i++) lab.Loop.Step();
         var before = GC.GetAllocatedBytesForCurrentThread();

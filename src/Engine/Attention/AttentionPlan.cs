@@ -149,6 +149,12 @@ public sealed record AttentionPlan
     /// <summary>Which rows a token sees.</summary>
     public RowPolicy Rows { get; init; } = RowPolicy.All;
 
+    /// <summary>What the layer keeps of a sequence beside rows.</summary>
+    public ImmutableArray<LayerState> States { get; init; } = [];
+
+    /// <summary>Rows that several chains begin with, in the order in which they are made.</summary>
+    public ImmutableArray<SharedRow> Shared { get; init; } = [];
+
     /// <summary>Values that a token leaves in this layer's cache.</summary>
     public int ElementsPerToken => Streams.Sum(stream => stream.Elements);
 
@@ -158,7 +164,7 @@ public sealed record AttentionPlan
     /// <summary>Every chain of products that a token passes through in this layer.</summary>
     public IEnumerable<Projection> Projections =>
     [
-        .. Streams.Where(stream => stream.OwnedBy is null).Select(stream => stream.From),
+        .. Shared.Select(row => row.From), .. Streams.Where(stream => stream.OwnedBy is null).Select(stream => stream.From),
         .. Branches.SelectMany(branch => new[] { branch.Query, branch.HeadGate, branch.Output }).OfType<Projection>(),
         .. new[] { Combine?.Weights, Combine?.Output }.OfType<Projection>(),
     ];

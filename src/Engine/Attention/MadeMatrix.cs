@@ -109,6 +109,45 @@ public abstract record MadeMatrix(int Rows, int Columns)
         public override IEnumerable<MadeMatrix> Parts => [Of];
     }
 
+    /// <summary>A function of every value.</summary>
+    /// <param name="Of">Of what.</param>
+    /// <param name="Function">The function.</param>
+    public sealed record Mapped(MadeMatrix Of, Func<double, double> Function) : MadeMatrix(Of.Rows, Of.Columns)
+    {
+        /// <inheritdoc/>
+        public override bool IsExact => false;
+
+        /// <inheritdoc/>
+        public override IEnumerable<MadeMatrix> Parts => [Of];
+    }
+
+    /// <summary>The product of two matrices of one size, value by value.</summary>
+    /// <param name="Left">One matrix.</param>
+    /// <param name="Right">The other.</param>
+    public sealed record Values(MadeMatrix Left, MadeMatrix Right) : MadeMatrix(Left.Rows, Left.Columns)
+    {
+        /// <inheritdoc/>
+        public override bool IsExact => false;
+
+        /// <inheritdoc/>
+        public override IEnumerable<MadeMatrix> Parts => [Left, Right];
+    }
+
+    /// <summary>Every value several times, side by side.</summary>
+    /// <param name="Of">Of what.</param>
+    /// <param name="Count">How often.</param>
+    public sealed record Spread(MadeMatrix Of, int Count) : MadeMatrix(Of.Rows, Of.Columns * Count)
+    {
+        /// <inheritdoc/>
+        public override IEnumerable<MadeMatrix> Parts => [Of];
+    }
+
+    /// <summary>Given values.</summary>
+    /// <param name="Rows">Rows.</param>
+    /// <param name="Columns">Columns.</param>
+    /// <param name="At">The value in a row and a column.</param>
+    public sealed record Given(int Rows, int Columns, Func<int, int, double> At) : MadeMatrix(Rows, Columns);
+
     /// <summary>Ones on the diagonal.</summary>
     /// <param name="Size">Rows and columns.</param>
     public sealed record Identity(int Size) : MadeMatrix(Size, Size);

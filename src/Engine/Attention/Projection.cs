@@ -73,6 +73,9 @@ public abstract record Step
 
         /// <summary>Added to every factor.</summary>
         public float Offset { get; init; }
+
+        /// <summary>The factors as one row, where they are made of stored ones.</summary>
+        public MadeMatrix? Made { get; init; }
     }
 
     /// <summary>Turns the values Offset up to Offset + the rotary width of every vector of <paramref name="Width"/> values by the position.</summary>
@@ -109,6 +112,41 @@ public abstract record Step
 
     /// <summary>The row becomes e^x over the sum of e^x of its values.</summary>
     public sealed record Softmax : Step;
+
+    /// <summary>Values of a <see cref="SharedRow"/> of the layer, in place of the row so far.</summary>
+    /// <param name="Row">Its name.</param>
+    /// <param name="Offset">First value.</param>
+    /// <param name="Width">Values.</param>
+    public sealed record Take(string Row, int Offset, int Width) : Step;
+
+    /// <summary>What several chains make of the row, side by side.</summary>
+    /// <param name="Parts">The chains.</param>
+    public sealed record Beside(ImmutableArray<Projection> Parts) : Step;
+
+    /// <summary>The sum of what several chains make of the row; an empty chain gives the row itself.</summary>
+    /// <param name="Parts">The chains.</param>
+    public sealed record Sum(ImmutableArray<Projection> Parts) : Step
+    {
+        /// <summary>From the row to a factor for each part, or more, of which the first count; null for none.</summary>
+        public Projection? Weights { get; init; }
+    }
+
+    /// <summary>Feeds the row to a <see cref="LayerState"/> of the layer and goes on with what its update gives in return.</summary>
+    /// <param name="State">Its name.</param>
+    public sealed record Remember(string State) : Step;
+
+    /// <summary>
+    /// y[h] = bias[h] + the sum over taps t of w[h, t] * x[h, t], value by value, for the vectors h of a row of windows; with one tap a
+    /// factor and a bias for every value.
+    /// </summary>
+    /// <param name="Weights">One row [heads x taps x width].</param>
+    /// <param name="Heads">Vectors of the row.</param>
+    /// <param name="Taps">Rows of a window.</param>
+    public sealed record Convolve(MadeMatrix Weights, int Heads, int Taps) : Step
+    {
+        /// <summary>One row [heads x width] that is added; null for none.</summary>
+        public MadeMatrix? Bias { get; init; }
+    }
 
     /// <summary>Multiplies by a number.</summary>
     /// <param name="Factor">The number.</param>

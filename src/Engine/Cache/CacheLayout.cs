@@ -32,6 +32,7 @@ public sealed class CacheLayout
             .. Enumerable.Range(0, layers.Length).Where(layer => layers[layer].ElementsPerToken > 0).GroupBy(layer => layers[layer].Rows)
                 .Select(group => new PageGroup(group.Key, [.. group], pageTokens, group.Sum(TokenBytes), group.Sum(PageBytes))),
         ];
+        States = new(layers, pageTokens);
         if (Groups.IsEmpty) throw new ArgumentException($"None of the {layers.Length} layers caches anything.", nameof(layers));
     }
 
@@ -43,6 +44,9 @@ public sealed class CacheLayout
 
     /// <summary>Layers with equal row policies, in the order of their first layer; layers that cache nothing are in none.</summary>
     public ImmutableArray<PageGroup> Groups { get; }
+
+    /// <summary>Where states of sequences lie.</summary>
+    public StateLayout States { get; }
 
     /// <summary>Bytes that a token stores, in all layers whose rule still reads it.</summary>
     public long BytesPerToken => Groups.Sum(group => group.TokenBytes);
@@ -88,6 +92,16 @@ public sealed class CacheLayout
             $"{bytes:N0} bytes of cache are too few: a page of {PageTokens} tokens takes {Groups.Sum(group => group.PageBytes):N0} bytes. "
             + "Give the cache more, or make pages smaller.",
             nameof(bytes));
+    }
+
+    /// <summary>
+    /// Pages, places and snapshots within a budget: states of at most so many sequences, and snapshots within a share of their own.
+    /// Throws ArgumentException when nothing is left for pages.
+    /// </summary>
+    public CacheSize SizeWithin(long bytes, int length, int stepTokens, int sequences, long? snapshotBytes)
+    {
+        var (places, snapshots) = States.Within(bytes, sequences, snapshotBytes);
+        return new(PagesWithin(bytes - States.Bytes(new([], places, snapshots)), length, stepTokens), places, snapshots);
     }
 
     /// <summary>Tokens that one sequence can reach when it has the whole cache to itself.</summary>

@@ -4,6 +4,7 @@ namespace Serving.Cache;
 
 /// <summary>
 /// Who holds which page, in every group: the pools, the tree of prefixes, and each move of pages between them and the tables of sequences.
+/// Where layers keep states, also who holds which place; a snapshot is known to the tree as one more page of the prefix that ends there.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -23,20 +24,28 @@ public sealed class PageLedger
     readonly int _pageTokens;
     readonly List<int> _path = [];
     readonly int[] _runs;
+    readonly StatePool? _states;
+    readonly bool _needsSnapshots;
 
-    /// <summary>Books over pools of these sizes, one a group of the layout.</summary>
-    public PageLedger(CacheLayout layout, ImmutableArray<int> pages, bool sharePrefixes) : this(
-        layout, pages, sharePrefixes ? new PrefixCache(pages.AsSpan(), layout.PageTokens) : null)
+    /// <summary>Books over pools of these sizes, one a group of the layout, and its places.</summary>
+    /// <param name="layout">Where everything lies.</param>
+    /// <param name="size">How much of it there is.</param>
+    /// <param name="sharePrefixes">Whether sequences share what they begin with.</param>
+    /// <param name="snapshotTokens">Tokens from one snapshot of a sequence's states to the next.</param>
+    public PageLedger(CacheLayout layout, CacheSize size, bool sharePrefixes, int snapshotTokens = 1024) : this(
+        layout, size, sharePrefixes ? new PrefixCache([.. size.Pages, size.Snapshots], layout.PageTokens) : null, snapshotTokens)
     {
     }
 
-    internal PageLedger(CacheLayout layout, ImmutableArray<int> pages, PrefixCache? prefixes)
+    internal PageLedger(CacheLayout layout, CacheSize size, PrefixCache? prefixes, int snapshotTokens = 1024)
     {
-        if (pages.Length != layout.Groups.Length)
-            throw new ArgumentException($"{pages.Length} pools for {layout.Groups.Length} groups of layers.", nameof(pages));
+        if (size.Pages.Length != layout.Groups.Length)
+            throw new ArgumentException($"{size.Pages.Length} pools for {layout.Groups.Length} groups of layers.", nameof(size));
         (_groups, _pageTokens, _prefixes) = (layout.Groups, layout.PageTokens, prefixes);
-        _pools = [.. pages.Select(count => new PagePool(count))];
-        _runs = new int[pages.Length];
+        _pools = [.. size.Pages.Select(count => new PagePool(count))];
+        _runs = new int[size.Pages.Length];
+        if (layout.States.PlaceBytes > 0) _states = new(size, _pageTokens, snapshotTokens);
+        _needsSnapshots = layout.States.NeedsSnapshots;
     }
 
     /// <summary>The groups of layers.</summary>
@@ -48,8 +57,20 @@ public sealed class PageLedger
     /// <summary>The tree of prefixes; null when nothing is shared.</summary>
     public PrefixCache? Prefixes => _prefixes;
 
+    /// <summary>The places of states; null for a model without.</summary>
+    public StatePool? States => _states;
+
     /// <summary>Kept pages that were handed out again.</summary>
     public long Evictions { get; private set; }
+
+    /// <summary>Kept snapshots that were written over.</summary>
+    public long SnapshotEvictions { get; private set; }
+
+    /// <summary>Tokens whose rows were there to be shared, but not the state behind them, so that they were computed.</summary>
+    public long SnapshotMissedTokens { get; private set; }
+
+    /// <summary>Admissions that computed such tokens.</summary>
+    public long SnapshotMisses { get; private set; }
 
     /// <summary>Grows with every page that a table gave back, so that a caller sees when asking again makes sense.</summary>
     public long Returned { get; private set; }
@@ -61,7 +82,8 @@ public sealed class PageLedger
     public int? TryAdmit(PageTables tables, ReadOnlySpan<int> known, AdmitTerms terms)
     {
         if (tables.Prefix == PrefixCache.None && _prefixes is not null) tables.Prefix = _prefixes.Root(terms.Seed);
-        var shared = terms.Reuse ? Match(tables.Prefix, known[..Math.Min(known.Length - 1, terms.Shareable)]) : 0;
+        if (_states is not null && _states.Places.Available < 1 + terms.Forks) return null;
+        var (shared, rows) = terms.Reuse ? Match(tables.Prefix, known[..Math.Min(known.Length - 1, terms.Shareable)]) : (0, 0);
         var sharedTokens = shared * _pageTokens;
         var step = Math.Min(known.Length, sharedTokens + terms.StepTokens);
         for (var group = 0; group < _groups.Length; group++)
@@ -76,10 +98,13 @@ public sealed class PageLedger
 
         Adopt(tables, shared);
         Grow(tables, step, known.Length);
+        if (_states is not null) TakePlace(tables, shared);
+        SnapshotMissedTokens += (long)(rows - shared) * _pageTokens;
+        if (rows > shared) SnapshotMisses++;
         return sharedTokens;
     }
 
-    /// <summary>Gives the empty tables of a fork-to-be the page for its copy of the open page, which the admission counted in.</summary>
+    /// <summary>Gives the empty tables of a fork-to-be the page for its copy of the open page, and its place, which the admission counted in.</summary>
     public void TakeSpare(PageTables fork, int tokens)
     {
         for (var group = 0; group < _groups.Length && HasOpenPage(tokens); group++)
@@ -87,6 +112,8 @@ public sealed class PageLedger
             fork[group].StartAt(tokens / _pageTokens);
             fork[group].Add(Take(group));
         }
+
+        if (_states is not null) fork.Place = _states.Places.Take(out _);
     }
 
     /// <summary>Gives every group pages for this many tokens, or changes nothing and returns false.</summary>
@@ -117,7 +144,34 @@ public sealed class PageLedger
             _prefixes.Release(tables.Prefix);
             tables.Prefix = node;
             tables.Published++;
+            if (node != PrefixCache.None) PublishSnapshot(tables, node);
         }
+
+        DropSnapshots(tables);
+    }
+
+    /// <summary>
+    /// The next position behind <paramref name="position"/> at which a sequence's states are to be kept, if they are worth keeping: where
+    /// rows are shared and a sequence that begins behind them needs the states.
+    /// </summary>
+    public int NextSnapshot(PageTables tables, int position, int promptLength) =>
+        _needsSnapshots && _states!.Snapshots is not null && tables.Prefix != PrefixCache.None
+            ? _states.NextSnapshot(position, promptLength)
+            : int.MaxValue;
+
+    /// <summary>A place for the states that the step being filled leaves at a position, until its pages are published; None when all are held.</summary>
+    public int TakeSnapshot(PageTables tables, int position)
+    {
+        if (_states!.Snapshots is not { Available: > 0 } snapshots) return StatePool.None;
+        var snapshot = snapshots.Take(out var evicted);
+        if (evicted)
+        {
+            _prefixes!.Detach(_groups.Length, snapshot);
+            SnapshotEvictions++;
+        }
+
+        tables.Snapshots.Add((position, snapshot));
+        return _states.PlaceOf(snapshot);
     }
 
     /// <summary>Gives back the pages that the token at a position, and all after it, cannot read.</summary>
@@ -144,6 +198,7 @@ public sealed class PageLedger
         to.Prefix = from.Prefix;
         to.Published = from.Published;
         if (to.Prefix != PrefixCache.None) _prefixes!.Hold(to.Prefix);
+        _states?.Copy(from.Place, to.Place);
         return HasOpenPage(tokens);
     }
 
@@ -158,6 +213,11 @@ public sealed class PageLedger
 
         if (tables.Prefix != PrefixCache.None) _prefixes!.Release(tables.Prefix);
         (tables.Prefix, tables.Published) = (PrefixCache.None, 0);
+        DropSnapshots(tables);
+        if (tables.Place == StatePool.None) return;
+        _states!.Places.Drop(tables.Place);
+        tables.Place = StatePool.None;
+        Returned++;
     }
 
     /// <summary>Recounts all books against the tables of all sequences; throws InvalidOperationException when they do not agree.</summary>
@@ -175,15 +235,21 @@ public sealed class PageLedger
                         $"Page {page} of group {group} is in {holders[page]} tables; its pool counts {counted}.");
         }
 
+        _states?.Check(
+            all.Select(tables => tables.Place).Where(place => place != StatePool.None),
+            all.SelectMany(tables => tables.Snapshots).Select(kept => kept.Snapshot));
         _prefixes?.Check(all.Select(tables => tables.Prefix).Where(node => node != PrefixCache.None));
     }
 
-    /// <summary>Longest prefix, in pages, with all rows that later tokens read; its nodes are left in the path.</summary>
-    int Match(int node, ReadOnlySpan<int> tokens)
+    /// <summary>
+    /// Longest prefix, in pages, with all rows that later tokens read and the states that they go on from; and the longest with the rows
+    /// alone. Its nodes are left in the path.
+    /// </summary>
+    (int Found, int Rows) Match(int node, ReadOnlySpan<int> tokens)
     {
         _path.Clear();
         _runs.AsSpan().Clear();
-        var found = 0;
+        var (found, rows) = (0, 0);
         for (var depth = 1; node != PrefixCache.None && depth * _pageTokens <= tokens.Length; depth++)
         {
             node = _prefixes!.Find(node, tokens.Slice((depth - 1) * _pageTokens, _pageTokens));
@@ -196,10 +262,35 @@ public sealed class PageLedger
                 readable &= _runs[group] >= depth - _groups[group].FirstPage(depth * _pageTokens);
             }
 
-            if (readable) found = depth;
+            if (!readable) continue;
+            rows = depth;
+            if (!_needsSnapshots || _prefixes.Page(node, _groups.Length) != PrefixCache.None) found = depth;
         }
 
-        return found;
+        return (found, rows);
+    }
+
+    // A snapshot that is used becomes the last to be written over; the copy is made before the step writes any.
+    void TakePlace(PageTables tables, int shared)
+    {
+        tables.Place = _states!.Places.Take(out _);
+        if (shared == 0 || !_needsSnapshots) return;
+        var snapshot = _prefixes!.Page(_path[shared - 1], _groups.Length);
+        _states.Snapshots!.Share(snapshot);
+        _states.Snapshots.Drop(snapshot);
+        _states.Copy(_states.PlaceOf(snapshot), tables.Place);
+    }
+
+    void PublishSnapshot(PageTables tables, int node)
+    {
+        foreach (var (position, snapshot) in tables.Snapshots)
+            if (position == tables.Published * _pageTokens && _prefixes!.Attach(node, _groups.Length, snapshot)) _states!.Snapshots!.Keep(snapshot);
+    }
+
+    void DropSnapshots(PageTables tables)
+    {
+        foreach (var (_, snapshot) in tables.Snapshots) _states!.Snapshots!.Drop(snapshot);
+        tables.Snapshots.Clear();
     }
 
     void Adopt(PageTables tables, int shared)

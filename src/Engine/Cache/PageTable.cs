@@ -54,7 +54,7 @@ public sealed class PageTable
     internal void Clear() => (First, Count) = (0, 0);
 }
 
-/// <summary>A sequence's page tables, one for each group, and how much of it the prefix cache knows.</summary>
+/// <summary>A sequence's page tables, one for each group, the place of its states, and how much of it the prefix cache knows.</summary>
 /// <param name="groups">Groups of layers.</param>
 public sealed class PageTables(int groups)
 {
@@ -65,6 +65,12 @@ public sealed class PageTables(int groups)
 
     /// <summary>The table of a group.</summary>
     public PageTable this[int group] => _tables[group];
+
+    /// <summary>Where its states lie; none for a model without, or a sequence without pages.</summary>
+    public int Place { get; internal set; } = StatePool.None;
+
+    /// <summary>Snapshots that the step at hand writes, by position.</summary>
+    internal List<(int Position, int Snapshot)> Snapshots { get; } = [];
 
     /// <summary>The prefix of <see cref="Published"/> full pages, held; none for a sequence that does not share.</summary>
     internal int Prefix { get; set; } = PrefixCache.None;

@@ -12,6 +12,7 @@ public sealed class Decoder : IDecoder, IDisposable
     readonly IDevice _device;
     readonly LayerContext _context;
     readonly LatentCache _cache;
+    readonly StateMemory _states;
     readonly Matrix _embedding;
     readonly Matrix? _positions;
     readonly Matrix _head;
@@ -26,12 +27,13 @@ public sealed class Decoder : IDecoder, IDisposable
     /// <param name="weights">Its weights.</param>
     /// <param name="device">Where it runs.</param>
     /// <param name="cache">Where its rows are kept.</param>
+    /// <param name="states">Where its states are kept.</param>
     /// <param name="maxRows">Most rows of a step.</param>
-    public Decoder(ModelPlan plan, Weights weights, IDevice device, LatentCache cache, int maxRows)
+    public Decoder(ModelPlan plan, Weights weights, IDevice device, LatentCache cache, StateMemory states, int maxRows)
     {
         _plan = plan;
         _device = device;
-        _cache = cache;
+        (_cache, _states) = (cache, states);
         _context = new(device, weights, new(device), new(device, maxRows)) { Expands = plan.Expands };
         _embedding = weights.Matrix(new(plan.Embedding, plan.VocabularySize, plan.HiddenSize));
         _positions = plan.Positions is null ? null : weights.Matrix(new(plan.Positions, plan.MaxLength, plan.HiddenSize));
@@ -60,6 +62,7 @@ public sealed class Decoder : IDecoder, IDisposable
     public void Forward(StepInput step)
     {
         _context.Scratch.Release(default);
+        _context.Step = step;
         _context.Positions.Fill(step);
         _context.Segments.Cut(step);
         _stream.Begin(Embed(step));
@@ -118,6 +121,9 @@ public sealed class Decoder : IDecoder, IDisposable
     /// <inheritdoc/>
     public void CopyPages(int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to) => _cache.CopyPages(pageGroup, from, to);
 
+    /// <inheritdoc/>
+    public void CopyStates(ReadOnlySpan<int> from, ReadOnlySpan<int> to) => _states.Copy(from, to);
+
     /// <summary>Gives scratch memory back; weights and cache belong to others.</summary>
     public void Dispose()
     {
@@ -155,7 +161,7 @@ public sealed class Decoder : IDecoder, IDisposable
                 attentions.MoveNext();
                 var index = attentions.Current;
                 var pages = PageGroup(plan.Streams.Any(stream => stream.OwnedBy is null) ? index : plan.Streams[0].OwnedBy!.Value);
-                return new AttentionLayer(plan, _context, stream => _cache.View(plan.Stream(stream).OwnedBy ?? index, stream), pages).Run;
+                return new AttentionLayer(plan, _context, stream => _cache.View(plan.Stream(stream).OwnedBy ?? index, stream), pages, new(plan, _context, state => _states.View(index, state))).Run;
             case FeedForwardBlock { Plan: var plan }:
                 var layer = FeedForwardLayer.Bind(plan, _context);
                 return (input, _) => layer.Run(input);

@@ -23,14 +23,18 @@ public sealed class StepInput(int maxRows, int maxRuns, int pageGroups)
     /// <summary>True for each run whose keys and values are rebuilt from latents, where layers can; fixed for each token at admission.</summary>
     public bool[] Expanded { get; } = new bool[maxRuns];
 
+    /// <summary>Where each run finds and leaves the states of its sequence.</summary>
+    public StateBatch States { get; } = new(maxRuns);
+
     /// <summary>Starts an empty step.</summary>
     public void Clear()
     {
         Rows.Clear();
+        States.Clear();
         foreach (var pages in Pages) pages.Clear();
     }
 
-    /// <summary>Adds a run of tokens; the caller then adds its page table to every batch of <see cref="Pages"/>.</summary>
+    /// <summary>Adds a run of tokens; the caller then adds its place to <see cref="States"/> and its page table to every batch of <see cref="Pages"/>.</summary>
     public void Add(ReadOnlySpan<int> tokens, int position, int lengthLimit, bool expanded = false)
     {
         tokens.CopyTo(Tokens.AsSpan(Rows.Rows));
@@ -65,4 +69,7 @@ public interface IDecoder
 
     /// <summary>Copies pages of a group, in every layer and stream: page from[i] onto page to[i].</summary>
     void CopyPages(int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to);
+
+    /// <summary>Copies the states of sequences, one place after the other: from[i] onto to[i].</summary>
+    void CopyStates(ReadOnlySpan<int> from, ReadOnlySpan<int> to);
 }

@@ -52,6 +52,9 @@ public sealed class Weights(TensorLedger ledger, IDevice device, bool round = fa
         return Load(builder, stored.Count == 0 ? "made" : stored[0].Name);
     }
 
+    /// <summary>A made row as float32 [1 x n].</summary>
+    public Tensor Row(MadeMatrix row) => Put(Values(row), 1);
+
     float[] Values(MadeMatrix matrix) => [.. Maker().Make(matrix).Select(value => (float)value)];
 
     MatrixMaker Maker() => new(stored => [.. Widen(Shared(stored.Name, [.. stored.Shape])).Select(value => (double)value)]);

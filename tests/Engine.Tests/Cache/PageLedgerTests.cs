@@ -10,7 +10,7 @@ public sealed class PageLedgerTests
     readonly List<PageTables> _all = [];
 
     static PageLedger Ledger(int pages, params RowPolicy[] rows) =>
-        new(Layouts.Of(4, rows), [.. Enumerable.Repeat(pages, rows.Length)], sharePrefixes: true);
+        new(Layouts.Of(4, rows), new([.. Enumerable.Repeat(pages, rows.Length)]), sharePrefixes: true);
 
     static int[] Tokens(int count, int first = 0) => [.. Enumerable.Range(first, count)];
 
@@ -70,7 +70,7 @@ public sealed class PageLedgerTests
     public void Tokens_of_equal_hash_are_no_hit()
     {
         var layout = Layouts.Of(4, RowPolicy.All);
-        var ledger = new PageLedger(layout, [20], new PrefixCache([20], 4, static (_, _) => 42));
+        var ledger = new PageLedger(layout, new([20]), new PrefixCache([20], 4, static (_, _) => 42));
         Visit(ledger, Tokens(12));
         Assert.Equal(0, Visit(ledger, Tokens(12, first: 50)));
         Assert.Equal(4, Visit(ledger, Tokens(12)));
@@ -80,7 +80,7 @@ public sealed class PageLedgerTests
     public void The_same_tokens_after_another_past_are_no_hit()
     {
         var layout = Layouts.Of(4, RowPolicy.All);
-        var ledger = new PageLedger(layout, [20], new PrefixCache([20], 4, static (_, tokens) => tokens.IsEmpty ? 0 : (ulong)tokens[0]));
+        var ledger = new PageLedger(layout, new([20]), new PrefixCache([20], 4, static (_, tokens) => tokens.IsEmpty ? 0 : (ulong)tokens[0]));
         Visit(ledger, [1, 1, 1, 1, 5, 5, 5, 5, 9]);
         Assert.Equal(4, Visit(ledger, [2, 2, 2, 2, 5, 5, 5, 5, 9]) + Visit(ledger, [2, 2, 2, 2, 5, 5, 5, 5, 9]));
     }
@@ -100,7 +100,7 @@ public sealed class PageLedgerTests
     public void A_windowed_group_that_lost_a_page_shortens_the_hit()
     {
         var layout = Layouts.Of(4, RowPolicy.All, new RowPolicy(Window: 6));
-        var ledger = new PageLedger(layout, [40, 9], sharePrefixes: true);
+        var ledger = new PageLedger(layout, new([40, 9]), sharePrefixes: true);
         Visit(ledger, Tokens(32));
         Visit(ledger, Tokens(8, first: 100)); // evicts the oldest windowed page besides the empty one
         Assert.Equal(32, Visit(ledger, Tokens(33)));

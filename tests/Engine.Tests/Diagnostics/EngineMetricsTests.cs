@@ -29,7 +29,7 @@ public sealed class EngineMetricsTests
         var layout = Layouts.Of(4, RowPolicy.All);
         var decoder = new FakeDecoder(layout, [20]) { OnForward = _ => clock.Now += 250 };
         using var loop = new EngineLoop(
-            decoder, layout, [20], new() { MaxSequences = 4, TokensPerStep = 16, PageTokens = 4 }, new() { Meters = factory, Clock = clock });
+            decoder, layout, new([20]), new() { MaxSequences = 4, TokensPerStep = 16, PageTokens = 4 }, new() { Meters = factory, Clock = clock });
         var seen = new Dictionary<string, List<double>>();
         using var listener = new MeterListener { InstrumentPublished = (instrument, self) => Listen(instrument, self) };
         listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Note(instrument, value, tags));

@@ -75,7 +75,7 @@ public sealed class CrowdTests(LoneAnswers alone) : IClassFixture<LoneAnswers>
         var options = LoneAnswers.Options with { PageTokens = 4 };
         await using var model = RealModels.Load(
             RealModels.Embedded, options with { CacheBytes = 40 * RealModels.PageBytes(RealModels.Embedded, options) });
-        Assert.Equal([40], model.Pages);
+        Assert.Equal([40], model.Size.Pages);
         await CheckAsync(alone.CrowdSaid, StartAll(model, alone.Crowd));
         Assert.True(model.Engine.Figures.Preemptions >= 20, $"{model.Engine.Figures.Preemptions} preemptions");
         await CheckNothingHeldAsync(model);
@@ -114,7 +114,7 @@ public sealed class CrowdTests(LoneAnswers alone) : IClassFixture<LoneAnswers>
     public void A_prompt_of_1500_tokens_among_sixteen_streams_delays_none_of_them()
     {
         var options = LoneAnswers.Options with { MaxModelLength = 2048, PageTokens = 64, TokensPerStep = 256 };
-        using var decoder = new PagedDecoder(RealModels.Folder(RealModels.Embedded), options, _ => [64], threads: 2);
+        using var decoder = new PagedDecoder(RealModels.Folder(RealModels.Embedded), options, _ => new([64]), threads: 2);
         using var engine = decoder.Engine();
         var streams = alone.Crowd.Take(16).Select(request => engine.Submit(request with { MaxTokens = 12 })).ToArray();
         engine.Step();

@@ -14,6 +14,7 @@ sealed class DecoderHarness : IDisposable
     readonly Checkpoint _checkpoint;
     readonly IDevice _device;
     readonly LatentCache _cache;
+    readonly StateMemory _states;
     readonly StepInput _step;
     readonly int[] _pages;
 
@@ -26,8 +27,9 @@ sealed class DecoderHarness : IDisposable
         _pages = [.. Enumerable.Range(0, MaxTokens / PageTokens)];
         new Random(7).Shuffle(_pages);
         _cache = new(device, Layout, [.. Layout.Groups.Select(_ => _pages.Length)]);
+        _states = new(device, Layout.States, new([], Places: 1));
         _step = new(MaxTokens, 1, Layout.Groups.Length);
-        Decoder = new(Plan, new(ledger, device), device, _cache, MaxTokens);
+        Decoder = new(Plan, new(ledger, device), device, _cache, _states, MaxTokens);
         ledger.Close();
     }
 
@@ -42,6 +44,7 @@ sealed class DecoderHarness : IDisposable
     {
         _step.Clear();
         _step.Add(tokens, position, lengthLimit, expanded);
+        _step.States.Add(0);
         foreach (var pages in _step.Pages) pages.Add(_pages);
         Decoder.Forward(_step);
         var logits = new float[tokens.Length][];
@@ -70,6 +73,7 @@ sealed class DecoderHarness : IDisposable
     {
         Decoder.Dispose();
         _cache.Dispose();
+        _states.Dispose();
         _device.Dispose();
         _checkpoint.Dispose();
     }

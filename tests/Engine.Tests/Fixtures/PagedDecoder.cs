@@ -12,13 +12,14 @@ sealed class PagedDecoder : IDisposable
     readonly Checkpoint _checkpoint;
     readonly CpuDevice _device;
     readonly LatentCache _cache;
+    readonly StateMemory _states;
     readonly Decoder _decoder;
     readonly ModelPlan _plan;
 
     readonly EngineOptions _options;
 
-    /// <summary>Opens a checkpoint for engines with these options; the layout of its cache decides how many pages each group of layers has.</summary>
-    public PagedDecoder(string folder, EngineOptions options, Func<CacheLayout, ImmutableArray<int>> pages, int threads)
+    /// <summary>Opens a checkpoint for engines with these options; the layout of its cache decides its size.</summary>
+    public PagedDecoder(string folder, EngineOptions options, Func<CacheLayout, CacheSize> size, int threads)
     {
         _options = options;
         (_checkpoint, _device) = (Checkpoint.Open(folder), new(threads));
@@ -26,24 +27,25 @@ sealed class PagedDecoder : IDisposable
         _plan = ModelTypes.Plan(new(_checkpoint.Config, ledger));
         _plan = _plan with { Expands = _plan.Attentions.Any(attention => attention.CanExpand) };
         Layout = new([.. _plan.Attentions], options.PageTokens, options.CacheType);
-        Pages = pages(Layout);
-        _cache = new(_device, Layout, Pages);
-        _decoder = new(_plan, new(ledger, _device), _device, _cache, options.TokensPerStep);
+        Size = size(Layout);
+        (_cache, _states) = (new(_device, Layout, Size.Pages), new(_device, Layout.States, Size));
+        _decoder = new(_plan, new(ledger, _device), _device, _cache, _states, options.TokensPerStep);
         ledger.Close();
     }
 
     public CacheLayout Layout { get; }
 
-    public ImmutableArray<int> Pages { get; }
+    public CacheSize Size { get; }
 
     /// <summary>A new engine on an empty cache; the one before must have come to its end.</summary>
     public SteppedEngine Engine() =>
-        new(_decoder, Layout, Pages, _options with { PathOf = new NumericPaths(_plan, _options.Execution, "").Of });
+        new(_decoder, Layout, Size, _options with { PathOf = new NumericPaths(_plan, _options.Execution, "").Of });
 
     public void Dispose()
     {
         _decoder.Dispose();
         _cache.Dispose();
+        _states.Dispose();
         _device.Dispose();
         _checkpoint.Dispose();
     }

@@ -12,6 +12,7 @@ public sealed class CachedElementsTests
     const string Table = """
         care 37 27 25
         care_joint 32 32 32
+        cca 48 48 48
         gla 42 42 42
         gta 42 42 42
         kha_linear 60 60 60
@@ -23,6 +24,8 @@ public sealed class CachedElementsTests
         mfa_kr 14 14 14
         mfa_kr_rotated 14 14 14
         mfa_step3 32 32 32
+        mka 60 60 60
+        mka_l3 48 48 48
         mla 32 32 32
         mlra_2 38 38 38
         mlra_4 38 38 38
@@ -80,5 +83,21 @@ public sealed class CachedElementsTests
             _ => (4, (stream.Width + 31) / 32),
         };
         return stream.Groups * ((stream.Width * bits + 31) / 32 * 4 + scales * 2);
+    }
+
+    /// <summary>A window of t0 + t1 - 2 rows of queries and keys, and half of a value; a running average of the hidden width.</summary>
+    [Theory]
+    [InlineData("cca", 3 * (2 * 72 + 12))]
+    [InlineData("mka", 3 * 56)]
+    [InlineData("mka_l3", 3 * 56)]
+    public void A_sequence_keeps_as_many_values_beside_rows_as_the_scheme_says(string fixture, int values)
+    {
+        using var checkpoint = Checkpoint.OpenFolder(Fixtures.Path($"schemes/{fixture}"));
+        var plan = ModelTypes.Plan(new(checkpoint.Config, checkpoint.OpenLedger()));
+        Assert.Equal(values, plan.Attentions.SelectMany(attention => attention.States).Sum(state => state.Values));
+        var layout = new CacheLayout([.. plan.Attentions]).States;
+        Assert.Equal(values, layout.Regions.Sum(region => region.State.Values));
+        Assert.Equal(layout.Regions.Sum(region => (region.State.Values * 4L + 63) / 64 * 64), layout.PlaceBytes);
+        Assert.True(layout.NeedsSnapshots);
     }
 }

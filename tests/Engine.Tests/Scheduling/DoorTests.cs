@@ -9,7 +9,7 @@ public sealed class DoorTests
 {
     static readonly GenerationRequest Good = new() { Prompt = [1, 2, 3], MaxTokens = 4 };
 
-    static EngineLab Lab(int pages = 4) => new(Layouts.Of(4, RowPolicy.All), [pages], new()
+    static EngineLab Lab(int pages = 4) => new(Layouts.Of(4, RowPolicy.All), new([pages]), new()
     {
         MaxSequences = 4, TokensPerStep = 8, MaxQueuedRequests = 3, MaxQueuedTokens = 10,
     });

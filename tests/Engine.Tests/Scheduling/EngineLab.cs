@@ -7,13 +7,13 @@ namespace Serving.Tests;
 /// <summary>A stepped engine on the fake model.</summary>
 sealed class EngineLab : SteppedEngine
 {
-    public EngineLab(CacheLayout layout, ImmutableArray<int> pages, EngineOptions options, TimeProvider? clock = null)
-        : this(new FakeDecoder(layout, pages), layout, pages, options, clock)
+    public EngineLab(CacheLayout layout, CacheSize size, EngineOptions options, TimeProvider? clock = null)
+        : this(new FakeDecoder(layout, size.Pages), layout, size, options, clock)
     {
     }
 
-    EngineLab(FakeDecoder decoder, CacheLayout layout, ImmutableArray<int> pages, EngineOptions options, TimeProvider? clock)
-        : base(decoder, layout, pages, options, clock) => Decoder = decoder;
+    EngineLab(FakeDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, TimeProvider? clock)
+        : base(decoder, layout, size, options, clock) => Decoder = decoder;
 
     public FakeDecoder Decoder { get; }
 

@@ -9,14 +9,16 @@ using Serving.Scheduling;
 namespace Serving.Tests;
 
 /// <summary>
-/// A model of one number a row: a hash of its token, its position and every row that it can see through the page tables. Like a hidden
-/// state it depends on the whole past, so that a page with the right tokens of a wrong past changes what comes next.
+/// A model of one number a row: a hash of its token, its position and every row that it can see through the page tables; where layers
+/// keep states, also of a hash of all tokens so far that lies in the sequence's place. Like a hidden state it depends on the whole past,
+/// so that a page with the right tokens of a wrong past changes what comes next.
 /// </summary>
 sealed class FakeDecoder(CacheLayout layout, ImmutableArray<int> pages, int vocabulary = FakeDecoder.DefaultVocabulary) : IDecoder
 {
     public const int DefaultVocabulary = 29;
 
     readonly ulong[][] _rows = [.. pages.Select(count => new ulong[count * layout.PageTokens])];
+    readonly Dictionary<int, ulong> _places = [];
     readonly List<ulong> _states = [];
     readonly float[] _logits = new float[4 * vocabulary];
 
@@ -35,8 +37,11 @@ sealed class FakeDecoder(CacheLayout layout, ImmutableArray<int> pages, int voca
         OnForward?.Invoke(step);
         _states.Clear();
         for (var run = 0; run < step.Rows.Runs; run++)
+        {
             for (var row = step.Rows.RunStarts[run]; row < step.Rows.RunStarts[run + 1]; row++)
                 _states.Add(Compute(step, run, row));
+            if (layout.States.PlaceBytes > 0 && step.States.Saves[run] is >= 0 and var save) _places[save] = _places[step.States.Places[run]];
+        }
     }
 
     public Span<float> Logits(ReadOnlySpan<int> rows)
@@ -52,6 +57,11 @@ sealed class FakeDecoder(CacheLayout layout, ImmutableArray<int> pages, int voca
     public void CopyPages(int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
     {
         for (var i = 0; i < from.Length; i++) Page(pageGroup, from[i]).CopyTo(Page(pageGroup, to[i]));
+    }
+
+    public void CopyStates(ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        for (var i = 0; i < from.Length; i++) _places[to[i]] = _places[from[i]];
     }
 
     public static ulong Mix(ulong hash, ulong value)
@@ -74,6 +84,12 @@ sealed class FakeDecoder(CacheLayout layout, ImmutableArray<int> pages, int voca
     {
         var position = step.Rows.Positions[row];
         var state = Mix((ulong)step.Tokens[row], (ulong)position);
+        if (layout.States.PlaceBytes > 0)
+        {
+            var place = step.States.Places[run];
+            state = Mix(state, _places[place] = Mix(position == 0 ? 0 : _places[place], state));
+        }
+
         for (var group = 0; group < _rows.Length; group++)
         {
             var table = step.Pages[group].Of(run);
@@ -95,10 +111,12 @@ sealed class FakeDecoder(CacheLayout layout, ImmutableArray<int> pages, int voca
 sealed class LoneModel(CacheLayout layout)
 {
     readonly List<ulong> _states = [];
+    ulong _memory;
 
     public ulong Append(int token)
     {
         var state = FakeDecoder.Mix((ulong)token, (ulong)_states.Count);
+        if (layout.States.PlaceBytes > 0) state = FakeDecoder.Mix(state, _memory = FakeDecoder.Mix(_memory, state));
         foreach (var group in layout.Groups)
             for (var seen = group.Rows.FirstVisible(_states.Count); seen < _states.Count; seen++)
                 state = FakeDecoder.Mix(state, _states[seen]);
@@ -134,6 +152,11 @@ sealed class LoneModel(CacheLayout layout)
 static class Layouts
 {
     public static CacheLayout Of(int pageTokens, params RowPolicy[] rows) => new([.. rows.Select(Plan)], pageTokens, CacheType.Float32);
+
+    /// <summary>The first layer keeps a state.</summary>
+    public static CacheLayout WithState(int pageTokens, params RowPolicy[] rows) => new(
+        [.. rows.Select((policy, layer) => layer > 0 ? Plan(policy) : Plan(policy) with { States = [new("memory", new StateUpdate.Average(1, 0.5f))] })],
+        pageTokens, CacheType.Float32);
 
     public static AttentionPlan Plan(RowPolicy rows) => new()
     {

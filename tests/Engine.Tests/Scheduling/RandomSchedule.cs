@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Serving.Cache;
 using Serving.Sampling;
 using Serving.Scheduling;
@@ -21,13 +20,14 @@ static class RandomSchedule
         return new()
         {
             MaxSequences = sequences, TokensPerStep = random.Next(sequences, MostRows), MaxModelLength = MostTokens,
-            EnablePrefixCaching = random.Next(4) > 0,
+            EnablePrefixCaching = random.Next(4) > 0, SnapshotTokens = random.Next(1, 12),
         };
     }
 
-    /// <summary>Pages for one to three sequences in each group.</summary>
-    public static ImmutableArray<int> Pages(CacheLayout layout, EngineOptions options, Random random) =>
-        [.. layout.Groups.Select(group => group.MostPages(24, options.TokensPerStep)).Select(pages => random.Next(pages, 3 * pages))];
+    /// <summary>Pages for one to three sequences in each group; where layers keep states, places for one at least, and few snapshots.</summary>
+    public static CacheSize Size(CacheLayout layout, EngineOptions options, Random random) => new(
+        [.. layout.Groups.Select(group => group.MostPages(24, options.TokensPerStep)).Select(pages => random.Next(pages, 3 * pages))],
+        layout.States.PlaceBytes > 0 ? random.Next(1, options.MaxSequences + 1) : 0, layout.States.NeedsSnapshots ? random.Next(0, 12) : 0);
 
     /// <summary>Lets requests come and go until all are over.</summary>
     public static void Play(SteppedEngine engine, Random random)

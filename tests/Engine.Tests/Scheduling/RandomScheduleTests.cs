@@ -42,9 +42,10 @@ public sealed class RandomScheduleTests
 
     static EngineFigures Play(Random random)
     {
-        var layout = Layouts.Of(random.Next(1, 6), RandomGroups(random));
+        var (pageTokens, groups) = (random.Next(1, 6), RandomGroups(random));
+        var layout = random.Next(2) == 0 ? Layouts.Of(pageTokens, groups) : Layouts.WithState(pageTokens, groups);
         var options = RandomSchedule.Options(random);
-        using var lab = new EngineLab(layout, RandomSchedule.Pages(layout, options, random), options);
+        using var lab = new EngineLab(layout, RandomSchedule.Size(layout, options, random), options);
         RandomSchedule.Play(lab, random);
         foreach (var generation in lab.Generations) Judge(lab, generation);
         return lab.Figures;

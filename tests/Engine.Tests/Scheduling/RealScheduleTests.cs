@@ -14,6 +14,7 @@ public sealed class RealScheduleTests
     [InlineData("hf/llama_gqa_llama3", 0), InlineData("hf/mistral_window", 0), InlineData("hf/deepseek_v2_lite", 0), InlineData("schemes/mfa_step3", 0)]
     [InlineData("hf/llama_gqa_llama3", 1), InlineData("hf/mistral_window", 1), InlineData("hf/deepseek_v2_lite", 1), InlineData("schemes/mfa_step3", 1)]
     [InlineData("hf/llama4_text", 2), InlineData("hf/gpt_oss", 2), InlineData("hf/gemma2", 2), InlineData("hf/minicpm3", 2), InlineData("hf/qwen3_moe", 2)]
+    [InlineData("schemes/cca", 3), InlineData("schemes/mka", 3)]
     public void Everyone_says_in_a_crowd_what_they_say_alone(string fixture, int part)
     {
         var folder = Fixtures.Path(fixture);
@@ -42,12 +43,12 @@ public sealed class RealScheduleTests
         {
             PageTokens = random.Next(1, 6), Execution = (Execution)random.Next(3), CacheType = (CacheType)random.Next(5),
         };
-        using var crowdDecoder = new PagedDecoder(folder, options, layout => RandomSchedule.Pages(layout, options, random), threads: 1);
+        using var crowdDecoder = new PagedDecoder(folder, options, layout => RandomSchedule.Size(layout, options, random), threads: 1);
         using var crowd = crowdDecoder.Engine();
         RandomSchedule.Play(crowd, random);
         using var loneDecoder = new PagedDecoder(
             folder, options with { TokensPerStep = RandomSchedule.MostTokens, EnablePrefixCaching = false, PageTokens = RandomSchedule.MostTokens },
-            layout => [.. layout.Groups.Select(_ => 2)], threads: 1);
+            layout => new([.. layout.Groups.Select(_ => 2)], Places: 1), threads: 1);
         using var alone = loneDecoder.Engine();
         foreach (var generation in crowd.Generations) Judge(alone, generation, Heard.Of(generation));
         return crowd.Figures;

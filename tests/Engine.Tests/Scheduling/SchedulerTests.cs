@@ -9,7 +9,7 @@ public sealed class SchedulerTests
 {
     static EngineLab Lab(int pages, int pageTokens = 4, int sequences = 0, int budget = 64, params RowPolicy[] rows) => new(
         Layouts.Of(pageTokens, rows.Length == 0 ? [RowPolicy.All] : rows),
-        [.. Enumerable.Repeat(pages, Math.Max(1, rows.Length))],
+        new([.. Enumerable.Repeat(pages, Math.Max(1, rows.Length))]),
         new() { MaxSequences = sequences > 0 ? sequences : Math.Min(64, budget), TokensPerStep = budget });
 
     static GenerationRequest Ask(int prompt, int tokens, int first = 0, int priority = 0, int choices = 1) => new()
@@ -180,7 +180,7 @@ public sealed class SchedulerTests
     public void A_steady_step_of_the_scheduler_allocates_nothing()
     {
         var layout = Layouts.Of(4, RowPolicy.All, new(Window: 6));
-        var pages = new Cache.PageLedger(layout, [40, 20], sharePrefixes: true);
+        var pages = new Cache.PageLedger(layout, new([40, 20]), sharePrefixes: true);
         var scheduler = new Scheduler(pages, maxSequences: 8, tokensPerStep: 16);
         var (allocated, made) = (0L, 0);
         for (var step = 0; step < 2000; step++)

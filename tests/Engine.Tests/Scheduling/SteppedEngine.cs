@@ -11,10 +11,10 @@ class SteppedEngine : IDisposable
 {
     readonly List<Generation> _generations = [];
 
-    public SteppedEngine(IDecoder decoder, CacheLayout layout, ImmutableArray<int> pages, EngineOptions options, TimeProvider? clock = null)
+    public SteppedEngine(IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, TimeProvider? clock = null)
     {
         Layout = layout;
-        Loop = new(decoder, layout, pages, options with { PageTokens = layout.PageTokens }, new() { Clock = clock ?? new StillClock() });
+        Loop = new(decoder, layout, size, options with { PageTokens = layout.PageTokens }, new() { Clock = clock ?? new StillClock() });
     }
 
     public CacheLayout Layout { get; }

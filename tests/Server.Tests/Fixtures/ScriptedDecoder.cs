@@ -57,6 +57,10 @@ sealed class ScriptedDecoder : IDecoder
 
     public void Hidden(int row, Span<float> destination) => destination.Clear();
 
+    public void CopyStates(ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+    }
+
     public void CopyPages(int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
     {
     }

@@ -133,7 +133,7 @@ sealed class TestServer : IAsyncDisposable
         var layout = new CacheLayout([Plan], engine.PageTokens, engine.CacheType);
         return new(options.Seed)
         {
-            Engine = new(decoder, layout, [4096 + (options.Engine.MaxLength ?? 0) / engine.PageTokens], engine, diagnostics),
+            Engine = new(decoder, layout, new([4096 + (options.Engine.MaxLength ?? 0) / engine.PageTokens]), engine, diagnostics),
             Ids = options.ServedNames.IsEmpty ? [ModelId, "tiny"] : options.ServedNames,
             Tokenizer = TinyText.Tokenizer,
             Template = TinyText.Template,

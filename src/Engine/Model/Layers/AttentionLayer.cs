@@ -7,6 +7,7 @@ namespace Serving.Model.Layers;
 public sealed class AttentionLayer
 {
     readonly LayerContext _context;
+    readonly LayerMemory _memory;
     readonly (ProjectionLayer From, PagedRows Rows)[] _streams;
     readonly BranchLayer[] _branches;
     readonly ProjectionLayer? _weights;
@@ -18,14 +19,19 @@ public sealed class AttentionLayer
     /// <param name="context">What all layers share.</param>
     /// <param name="view">The cached rows of a stream of this layer.</param>
     /// <param name="pageGroup">Which page tables its rows are addressed by.</param>
-    public AttentionLayer(AttentionPlan plan, LayerContext context, Func<string, PagedRows> view, int pageGroup)
+    /// <param name="memory">Its states and shared rows.</param>
+    public AttentionLayer(AttentionPlan plan, LayerContext context, Func<string, PagedRows> view, int pageGroup, LayerMemory memory)
     {
-        _context = context;
+        (_context, _memory) = (context, memory.Bound());
         _pageGroup = pageGroup;
-        _streams = [.. plan.Streams.Where(stream => stream.OwnedBy is null).Select(stream => (new ProjectionLayer(stream.From, context), view(stream.Name)))];
-        _branches = [.. plan.Branches.Select(branch => new BranchLayer(plan, branch, context, view, pageGroup))];
+        _streams =
+        [
+            .. plan.Streams.Where(stream => stream.OwnedBy is null)
+                .Select(stream => (new ProjectionLayer(stream.From, context, memory), view(stream.Name))),
+        ];
+        _branches = [.. plan.Branches.Select(branch => new BranchLayer(plan, branch, context, view, pageGroup, memory))];
         if (plan.Combine is not { } combine) return;
-        _weights = new(combine.Weights, context);
+        _weights = new(combine.Weights, context, memory);
         _output = combine.Output is null ? null : new(combine.Output, context);
     }
 
@@ -33,6 +39,7 @@ public sealed class AttentionLayer
     public Tensor Run(Tensor input, StepInput step)
     {
         var device = _context.Device;
+        _memory.Make(input);
         foreach (var (from, rows) in _streams)
             device.WriteRows(from.Run(input).Split(rows.Groups), rows, step.Rows, step.Pages[_pageGroup]);
         var weights = _weights?.Run(input) ?? default;

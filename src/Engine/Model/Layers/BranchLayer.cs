@@ -24,12 +24,12 @@ sealed class BranchLayer
     readonly int _rotaryOffset;
 
     /// <summary>Binds a branch to its weights and the rows that it reads; see <see cref="AttentionLayer"/>.</summary>
-    public BranchLayer(AttentionPlan plan, Branch branch, LayerContext context, Func<string, PagedRows> view, int pageGroup)
+    public BranchLayer(AttentionPlan plan, Branch branch, LayerContext context, Func<string, PagedRows> view, int pageGroup, LayerMemory memory)
     {
         _context = context;
         _pageGroup = pageGroup;
-        _query = new(branch.Query, context);
-        _gate = branch.HeadGate is null ? null : new(branch.HeadGate, context);
+        _query = new(branch.Query, context, memory);
+        _gate = branch.HeadGate is null ? null : new(branch.HeadGate, context, memory);
         _output = new(branch.Output, context);
         _needsKeys = branch.NeedsKeys;
         _keyWidth = branch.KeyMap?.Rows ?? 0;

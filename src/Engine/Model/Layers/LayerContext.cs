@@ -21,6 +21,9 @@ public sealed record LayerContext(IDevice Device, Weights Weights, Scratch Scrat
     /// <summary>The step's runs by their execution.</summary>
     public StepSegments Segments { get; } = new();
 
+    /// <summary>The step at hand.</summary>
+    public StepInput Step { get; set; } = new(0, 0, 0);
+
     /// <summary>Whether layers that can expand load the matrices for it.</summary>
     public bool Expands { get; init; }
 }

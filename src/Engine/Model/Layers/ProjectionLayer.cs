@@ -8,13 +8,17 @@ namespace Serving.Model.Layers;
 public sealed class ProjectionLayer
 {
     /// <summary>One step of the chain: reads the rows so far and gives the next ones, in place or in new scratch.</summary>
-    delegate Tensor Stage(Tensor rows);
+    public delegate Tensor Stage(Tensor rows);
 
     readonly Stage[] _stages;
 
     /// <summary>Binds a chain to its weights.</summary>
-    public ProjectionLayer(Projection plan, LayerContext context) =>
-        _stages = [.. (plan.Steps is [var first, ..] && WorksInPlace(first) ? [new Step.Repeat(1), .. plan.Steps] : plan.Steps).Select(step => Bind(step, context))];
+    /// <param name="plan">The chain.</param>
+    /// <param name="context">What all layers share.</param>
+    /// <param name="memory">States and shared rows of the chain's layer; null for a chain that uses none.</param>
+    public ProjectionLayer(Projection plan, LayerContext context, LayerMemory? memory = null) =>
+        _stages = [.. (plan.Steps is [var first, ..] && WorksInPlace(first) ? [new Step.Repeat(1), .. plan.Steps] : plan.Steps)
+            .Select(step => Bind(step, context, memory))];
 
     /// <summary>Runs the chain. The result lies in scratch memory, unless the chain is empty; the input is not changed.</summary>
     public Tensor Run(Tensor rows)
@@ -26,14 +30,21 @@ public sealed class ProjectionLayer
     /// <summary>A norm with its weights on the device.</summary>
     public static Norm Bind(Step.Normalize plan, LayerContext context) => new(
         plan.Kind, plan.Epsilon,
-        plan.Weight is null ? default : context.Weights.Vector(plan.Weight),
+        plan.Made is { } made ? context.Weights.Row(made) : plan.Weight is null ? default : context.Weights.Vector(plan.Weight),
         plan.Bias is null ? default : context.Weights.Vector(plan.Bias),
         plan.Offset);
 
-    static bool WorksInPlace(Step step) => step is Step.Normalize or Step.Rotate or Step.Multiply or Step.MultiplyByPosition or Step.Activate or Step.Softmax;
+    static bool WorksInPlace(Step step) =>
+        step is Step.Normalize or Step.Rotate or Step.Multiply or Step.MultiplyByPosition or Step.Activate or Step.Softmax;
 
-    static Stage Bind(Step step, LayerContext context) => step switch
+    static Stage Bind(Step step, LayerContext context, LayerMemory? memory) => step switch
     {
+        Step.Take take => _ => Copied(memory!.Shared(take.Row).Slice(take.Offset, take.Width), context),
+        Step.Remember remember => memory!.Bind(remember.State),
+        Step.Beside beside => Beside([.. beside.Parts.Select(part => new ProjectionLayer(part, context, memory))], context),
+        Step.Sum sum => Sum([.. sum.Parts.Select(part => new ProjectionLayer(part, context, memory))],
+            sum.Weights is null ? null : new(sum.Weights, context, memory), context),
+        Step.Convolve convolve => Bind(convolve, context),
         Step.Linear linear => Bind(linear, context),
         Step.Normalize norm => BindInPlace(norm, context),
         Step.Rotate rotate => Bind(rotate, context),
@@ -97,6 +108,57 @@ public sealed class ProjectionLayer
             context.Device.Activate(gated.Rule, result, up(rows), result);
             return result;
         };
+    }
+
+    static Stage Beside(ProjectionLayer[] parts, LayerContext context)
+    {
+        var made = new Tensor[parts.Length];
+        return rows =>
+        {
+            for (var i = 0; i < parts.Length; i++) made[i] = parts[i].Run(rows);
+            var at = 0;
+            foreach (var part in made) at += part.Columns;
+            var result = context.Scratch.Take(rows.Rows, at);
+            at = 0;
+            foreach (var part in made)
+            {
+                context.Device.Gather(part, context.Numbers(rows.Rows), result.Slice(at, part.Columns));
+                at += part.Columns;
+            }
+            return result;
+        };
+    }
+
+    static Stage Sum(ProjectionLayer[] parts, ProjectionLayer? weights, LayerContext context) => rows =>
+    {
+        var (factors, result) = (weights?.Run(rows) ?? default, default(Tensor));
+        for (var i = 0; i < parts.Length; i++)
+        {
+            var part = Copied(parts[i].Run(rows), context);
+            if (!factors.IsEmpty) context.Device.Scale(part, 1, factors.Slice(i, 1));
+            if (i == 0) result = part;
+            else context.Device.Add(part, 1, result);
+        }
+        return result;
+    };
+
+    static Stage Bind(Step.Convolve convolve, LayerContext context)
+    {
+        var weights = context.Weights.Row(convolve.Weights);
+        var bias = convolve.Bias is null ? default : context.Weights.Row(convolve.Bias);
+        return rows =>
+        {
+            var result = context.Scratch.Take(rows.Rows, rows.Columns / convolve.Taps);
+            context.Device.Convolve(rows.Split(convolve.Heads), weights, bias, result.Split(convolve.Heads));
+            return result;
+        };
+    }
+
+    static Tensor Copied(Tensor rows, LayerContext context)
+    {
+        var result = context.Scratch.Take(rows.Rows, rows.Columns);
+        context.Device.Gather(rows, context.Numbers(rows.Rows), result);
+        return result;
     }
 
     static Tensor Repeated(Tensor rows, int times, LayerContext context)

@@ -20,6 +20,11 @@ sealed class MatrixMaker(Func<MadeMatrix.Stored, double[]> read)
         MadeMatrix.Sum sum when (sum.Left.Rows, sum.Left.Columns) == (sum.Right.Rows, sum.Right.Columns) =>
             [.. Make(sum.Left).Zip(Make(sum.Right), (a, b) => a + b)],
         MadeMatrix.Diagonal diagonal when diagonal.Of.Rows == 1 => OnDiagonal(Make(diagonal.Of)),
+        MadeMatrix.Given given => [.. Enumerable.Range(0, checked(given.Rows * given.Columns)).Select(i => given.At(i / given.Columns, i % given.Columns))],
+        MadeMatrix.Mapped mapped => Array.ConvertAll(Make(mapped.Of), value => mapped.Function(value)),
+        MadeMatrix.Values values when (values.Left.Rows, values.Left.Columns) == (values.Right.Rows, values.Right.Columns) =>
+            [.. Make(values.Left).Zip(Make(values.Right), (a, b) => a * b)],
+        MadeMatrix.Spread spread => [.. Make(spread.Of).SelectMany(value => Enumerable.Repeat(value, spread.Count))],
         MadeMatrix.Identity identity => OnDiagonal([.. Enumerable.Repeat(1.0, identity.Size)]),
         MadeMatrix.Zero => new double[checked(matrix.Rows * matrix.Columns)],
         _ => throw new InvalidOperationException($"{matrix.GetType().Name} of {matrix.Rows} x {matrix.Columns} does not fit its parts."),
