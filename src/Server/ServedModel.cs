@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Serving.Grammar;
 using Serving.Sampling;
 using Serving.Server.Http;
 using Serving.Text;
@@ -10,10 +11,12 @@ namespace Serving.Server;
 sealed class ServedModel : IAsyncDisposable
 {
     readonly Random _seeds = Random.Shared;
+    readonly Lazy<GrammarCompiler?> _grammars;
 
     /// <summary>A model whose requests without a seed get one from <paramref name="seed"/>, or a random one.</summary>
     public ServedModel(long? seed = null)
     {
+        _grammars = new(() => Tokenizer is null ? null : new(Tokenizer, VocabularySize, StopIds));
         if (seed is { } given)
             _seeds = new Random(HashCode.Combine(given));
     }
@@ -30,6 +33,9 @@ sealed class ServedModel : IAsyncDisposable
     public Tokenizer? Tokenizer { get; init; }
 
     public ChatTemplate? Template { get; init; }
+
+    /// <summary>Compiles what answers are held to; made at first need, null for a model without a tokenizer.</summary>
+    public GrammarCompiler? Grammars => _grammars.Value;
 
     /// <summary>Tokens that end an answer.</summary>
     public ImmutableArray<int> StopIds { get; init; } = [];

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Serving.Grammar;
 using Serving.Sampling;
 using Serving.Scheduling;
 using Serving.Server.Http;
@@ -40,16 +41,20 @@ sealed record GenerationFields
 
     public string? RequestId { get; init; }
 
+    /// <summary>What the text must be; null for free text.</summary>
+    public AnswerShape? Shape { get; init; }
+
     /// <summary>Keep this many of the prompt's last tokens; -1 for as many as fit.</summary>
     public int? TruncatesPrompt { get; init; }
 
     public static GenerationFields Read(RequestReader read, ServedModel model, ServerOptions options)
     {
         read.Accept("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "length_penalty", "early_stopping");
-        read.Refuse("structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar", "logits_processors", "bad_words");
+        read.Refuse("logits_processors", "bad_words");
         if (read.Flag("use_beam_search") == true)
             throw ApiException.Unsupported(read.PathOf("use_beam_search"), "Beam search is not served; use best_of with sampling.");
         var streams = read.Flag("stream") ?? false;
+        var shape = AnswerShape.Of(read);
         return new()
         {
             Sampling = Possible(ReadSampling(read, model, options)),
@@ -65,6 +70,7 @@ sealed record GenerationFields
             Priority = read.Integer("priority", int.MinValue) ?? 0,
             CacheSalt = read.String("cache_salt", 1024) ?? "",
             RequestId = read.String("request_id", 128),
+            Shape = shape,
             TruncatesPrompt = read.Integer("truncate_prompt_tokens", -1),
         };
     }
@@ -79,6 +85,16 @@ sealed record GenerationFields
         Priority = Priority,
         CacheSalt = CacheSalt,
     };
+
+    /// <summary>Holds a generation to a grammar, with what could leave it no token at all refused.</summary>
+    public GenerationRequest Constrained(GenerationRequest generation, CompiledGrammar grammar, ServedModel model)
+    {
+        if (Sampling.AllowedTokenIds is not null || Sampling.MinTokens > 0)
+            throw ApiException.Invalid(Sampling.MinTokens > 0 ? "min_tokens" : "allowed_token_ids", "invalid_parameter_combination",
+                "'min_tokens' and 'allowed_token_ids' cannot be given together with a form that the answer must have.");
+        var room = generation.MaxTokens ?? model.MaxLength - generation.Prompt.Length;
+        return generation with { Constraint = () => grammar.Begin(room) };
+    }
 
     static SamplingOptions ReadSampling(RequestReader read, ServedModel model, ServerOptions options)
     {

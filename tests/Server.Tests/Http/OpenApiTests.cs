@@ -34,7 +34,7 @@ public sealed class OpenApiTests(ServerFixture fixture) : IClassFixture<ServerFi
         var (model, options) = (fixture.Server.Host.Model, fixture.Server.Services.GetRequiredService<ServerOptions>());
         var read = new RequestReader(JsonDocument.Parse(body).RootElement, "");
         string[] refused = ["suffix", "functions", "function_call", "audio", "web_search_options", "moderation", "chat_template", "documents",
-            "guided_json", "guided_regex", "guided_choice", "guided_grammar", "logits_processors", "bad_words"];
+            "guided_whitespace_pattern", "logits_processors", "bad_words"];
         _ = schema switch
         {
             "ChatRequest" => (object)ChatRequest.Read(read, model, options),

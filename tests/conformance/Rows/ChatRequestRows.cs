@@ -115,7 +115,7 @@ static class ChatRequestRows
         { "a request_id is in the reply's id", Ask.Chatting(""" "request_id": "mine" """), reply => Assert.Equal("chatcmpl-mine", reply.Json.Text("id")) },
     };
 
-    static readonly Section Formats = new("2 Chat request: formats", Ask.Chat, awaits: "structured output")
+    static readonly Section Formats = new("2 Chat request: formats", Ask.Chat)
     {
         { "json_object is an object", Ask.Saying("""[{"role": "user", "content": "Give JSON."}]""", """ "max_tokens": 60, "response_format": {"type": "json_object"} """), reply =>
             Assert.Equal(System.Text.Json.JsonValueKind.Object, System.Text.Json.JsonDocument.Parse(reply.Json.Text("choices.0.message.content")!).RootElement.ValueKind) },

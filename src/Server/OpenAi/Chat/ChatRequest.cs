@@ -23,7 +23,10 @@ sealed record ChatRequest(string Model, GenerationFields Fields, GenerationReque
         var asked = MaxTokens(read);
         var room = new ContextRoom(model, options.ClampMaxTokens, "messages");
         prompt = room.Truncated(prompt, fields.TruncatesPrompt, asked);
-        return new(name, fields, fields.Generation(prompt, logprobs ? top ?? 0 : null) with { MaxTokens = room.Answer(prompt.Length, asked, null) }, logprobs);
+        var generation = fields.Generation(prompt, logprobs ? top ?? 0 : null) with { MaxTokens = room.Answer(prompt.Length, asked, null) };
+        if (fields.Shape?.Compile(model) is { } grammar)
+            generation = fields.Constrained(generation, grammar, model);
+        return new(name, fields, generation, logprobs);
     }
 
     /// <summary>The tokens of a conversation: what users wrote is plain text, even where it spells special tokens.</summary>
@@ -100,9 +103,6 @@ sealed record ChatRequest(string Model, GenerationFields Fields, GenerationReque
             if (modality.AsString() is not "text")
                 throw ApiException.Invalid("modalities", "unsupported_value", "'modalities' may hold 'text' alone.");
         }
-        if (read.Object("response_format") is { } format
-            && format.Required("type").AsOneOf("text", "json_object", "json_schema") is not "text" and var type)
-            throw ApiException.Unsupported("response_format", $"Unsupported parameter: 'response_format' of type '{type}' is not served by this server.");
         if (read.Object("metadata") is { } metadata)
             CheckMetadata(metadata);
     }

@@ -18,8 +18,6 @@ sealed record CompletionRequest(string Model, GenerationFields Fields, Immutable
         var name = read.Required("model").AsString();
         model.CheckName(name);
         read.Refuse("suffix");
-        if (read.Object("response_format") is { } format && format.Required("type").AsString() is not "text")
-            throw ApiException.Unsupported("response_format", "Unsupported parameter: 'response_format' is not served for text completions.");
         var fields = GenerationFields.Read(read, model, options);
         var drawn = BestOf(read, fields, options);
         var logprobs = read.Integer("logprobs", 0, options.MaxLogprobs);
@@ -35,6 +33,8 @@ sealed record CompletionRequest(string Model, GenerationFields Fields, Immutable
             MaxTokens = room.Answer(prompt.Ids.Length, asked, DefaultMaxTokens),
             PromptLogprobs = echoes && logprobs is { } wanted ? Math.Max(wanted, fields.PromptLogprobs ?? 0) : fields.PromptLogprobs,
         });
+        if (fields.Shape?.Compile(model) is { } grammar)
+            generations = generations.Select(generation => fields.Constrained(generation, grammar, model));
         return new(name, fields, prompts, [.. generations]) { Logprobs = logprobs, Echoes = echoes };
     }
 
