@@ -1,13 +1,16 @@
-// Runs a table of tests, name to function, and prints its counts.
+// Runs a table of tests, name to function, none of them for ever, and prints its counts.
 export async function run(tests) {
   let succeeded = 0, failed = 0;
   for (const [name, test] of Object.entries(tests)) {
+    let patience;
     try {
-      await test();
+      await Promise.race([test(), new Promise((_, fail) => (patience = setTimeout(() => fail(new Error("It did not end.")), 180_000)))]);
       succeeded++;
     } catch (error) {
       failed++;
       console.log(`failed ${name}: ${error.stack}`);
+    } finally {
+      clearTimeout(patience);
     }
   }
   console.log(`  failed: ${failed}\n  succeeded: ${succeeded}\n  skipped: 0`);

@@ -8,12 +8,15 @@ static class CommandLine
 {
     const int Misused = 2;
 
+    /// <summary>The parser of the command line ends the process so long after a signal, which no drain may need.</summary>
+    static readonly TimeSpan LongestDrain = TimeSpan.FromHours(2);
+
     public static async Task<int> RunAsync(string[] args)
     {
         try
         {
             var parsed = Parse(args, Root());
-            return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = LongestDrain });
         }
         catch (Exception error) when (error is SettingException or CheckpointException or IOException or ArgumentException)
         {

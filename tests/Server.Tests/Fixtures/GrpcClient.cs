@@ -105,7 +105,7 @@ sealed class OpenCall(HttpResponseMessage reply, Stream body) : IDisposable
 
     public GrpcReply Ended(List<byte[]> messages)
     {
-        Assert.Equal(HttpStatusCode.OK, reply.StatusCode);
+        Assert.Equal((HttpStatusCode.OK, "application/grpc"), (reply.StatusCode, reply.Content.Headers.ContentType?.MediaType));
         var details = Find("grpc-status-details-bin");
         return new(messages, (StatusCode)int.Parse(Find("grpc-status")), Uri.UnescapeDataString(Find("grpc-message")),
             GrpcClient.Parsed<Protos.Rpc.Status>(Convert.FromBase64String(details.PadRight((details.Length + 3) / 4 * 4, '='))), reply.Headers);

@@ -91,7 +91,8 @@ sealed class GrpcCall : IDisposable
     /// </summary>
     public async ValueTask FlushAsync()
     {
-        await Http.Response.BodyWriter.FlushAsync(Http.RequestAborted);
+        if (Http.Response.HasStarted)
+            await Http.Response.BodyWriter.FlushAsync(Http.RequestAborted);
         Cancellation.ThrowIfCancellationRequested();
     }
 
