@@ -149,6 +149,17 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
     public Step.Linear Linear(string name, int outputs, int inputs) =>
         new($"{name}.weight", outputs, inputs) { Bias = Tensors.Has($"{name}.bias") ? $"{name}.bias" : null };
 
+    /// <summary>
+    /// Whether there are biases or norms is what the tensors say; a configuration that says otherwise is of another model.
+    /// </summary>
+    /// <param name="key">What says it; may be absent.</param>
+    /// <param name="pattern">The tensors that are there where it is true.</param>
+    public void AgreeOn(string key, string pattern)
+    {
+        if (Config.Has(key) && Config.Bool(key) is var said && said != Tensors.HasAny(pattern))
+            throw Config.Wrong(key, said ? "true" : "false", said ? $"false, because no tensor is called {pattern}" : $"true, because there are tensors called {pattern}");
+    }
+
     /// <summary>Leaves out the layers behind the last one, which predict further tokens in training.</summary>
     public void IgnorePredictionLayers()
     {
@@ -159,8 +170,13 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
     /// <summary>The whole model, from the blocks of each layer.</summary>
     public ModelPlan Decoder(Func<int, ImmutableArray<BlockPlan>> blocks)
     {
-        // A bias is used exactly when its tensor is there, and a tensor that nobody uses is an error.
-        Config.Ignore("attention_bias", "mlp_bias");
+        // In types named after a scheme the keys are left from the class they were derived from.
+        if (AttentionFamilies.ModelTypes.Contains(Config.ModelType)) Config.Ignore("attention_bias", "mlp_bias");
+        else
+        {
+            AgreeOn("attention_bias", $"{Root}{LayerList}.*att*.bias");
+            AgreeOn("mlp_bias", $"{Root}{LayerList}.*mlp*.bias");
+        }
         Tensors.Ignore("*.rotary_emb.inv_freq", "frequencies follow from the configuration");
         var (embedding, tied) = ($"{Root}{Names.Embedding}.weight", Config.Bool("tie_word_embeddings", false));
         if (tied) Tensors.Ignore($"{Names.Head}.weight", "the embedding is the head");

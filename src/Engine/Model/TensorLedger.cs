@@ -17,6 +17,9 @@ public sealed class TensorLedger(Checkpoint checkpoint)
     /// <summary>Whether the checkpoint has the tensor.</summary>
     public bool Has(string name) => checkpoint.Tensors.ContainsKey(name) || checkpoint.Unserved.ContainsKey(name);
 
+    /// <summary>Whether the checkpoint has a tensor whose name matches a pattern (* stands for anything).</summary>
+    public bool HasAny(string pattern) => Names().Any(name => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false));
+
     /// <summary>How many values a vector has; null if the checkpoint does not have it.</summary>
     public int? Length(string name) => checkpoint.Tensors.TryGetValue(name, out var tensor) ? tensor.Columns : null;
 

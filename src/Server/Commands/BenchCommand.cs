@@ -13,6 +13,7 @@ static class BenchCommand
         var command = new Command("bench", "Measures speed.");
         command.Add(Engine());
         command.Add(CompareCommand.Create());
+        command.Add(TokenizerCommand.Create());
         return command;
     }
 
@@ -63,4 +64,5 @@ sealed record BenchReport(string Model, string Device, long ModelBytes, double R
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(List<Compared>))]
+[JsonSerializable(typeof(List<Encoded>))]
 sealed partial class BenchJson : JsonSerializerContext;

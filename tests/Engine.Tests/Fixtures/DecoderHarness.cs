@@ -18,7 +18,7 @@ sealed class DecoderHarness : IDisposable
     readonly StepInput _step;
     readonly int[] _pages;
 
-    public DecoderHarness(Checkpoint checkpoint, IDevice device, CacheType type = CacheType.Float32, bool expands = false)
+    public DecoderHarness(Checkpoint checkpoint, IDevice device, CacheType type = CacheType.Float32, bool expands = false, bool rounds = false)
     {
         (_checkpoint, _device) = (checkpoint, device);
         var ledger = checkpoint.OpenLedger();
@@ -29,7 +29,7 @@ sealed class DecoderHarness : IDisposable
         _cache = new(device, Layout, [.. Layout.Groups.Select(_ => _pages.Length)]);
         _states = new(device, Layout.States, new([], Places: 1));
         _step = new(MaxTokens, 1, Layout.Groups.Length);
-        Decoder = new(Plan, new(ledger, device), device, _cache, _states, MaxTokens);
+        Decoder = new(Plan, new(ledger, device, rounds), device, _cache, _states, MaxTokens);
         ledger.Close();
     }
 

@@ -158,6 +158,45 @@ public sealed class EncodingTests
         Assert.Equal(0, wrong);
     }
 
+    readonly struct CountingRule(long[] asked) : IMergeRule<int>
+    {
+        // Any two tokens below 20 merge, in an order that looks random.
+        public bool TryMerge(in Symbol left, in Symbol right, out int order, out int result)
+        {
+            asked[0]++;
+            (order, result) = ((left.Id * 31 + right.Id * 17) % 97, (left.Id + right.Id) % 23);
+            return left.Id < 20 && right.Id < 20;
+        }
+    }
+
+    [Fact]
+    public void Merging_a_word_of_a_megabyte_asks_for_no_more_than_three_pairs_a_byte()
+    {
+        var random = new Random(5);
+        foreach (var length in (int[])[1 << 14, 1 << 20])
+        {
+            var symbols = new Symbol[length];
+            for (var i = 0; i < length; i++) symbols[i] = new(random.Next(23), i, 1);
+            var asked = new long[1];
+            var left = Symbols.Merge<int, CountingRule>(symbols, new(asked));
+            Assert.InRange(asked[0], length - 1, 3L * length);
+            Assert.InRange(left, 1, length / 2);
+        }
+    }
+
+    [Theory(Timeout = 120_000), InlineData("smollm2"), InlineData("gpt2"), InlineData("qwen3"), InlineData("deepseek_v3"), InlineData("mistral_v1"), InlineData("mistral_v3")]
+    public async Task A_word_of_a_megabyte_comes_back(string name)
+    {
+        var tokenizer = name.StartsWith("mistral") ? Tokenizer.FromSentencePiece(File.ReadAllBytes(Fixtures.Path($"tokenizers/{name}.model"))) : GoldenFile.LoadJson(name);
+        var random = new Random(6);
+        var word = string.Create(1 << 20, random, (span, letters) =>
+        {
+            for (var i = 0; i < span.Length; i++) span[i] = (char)('a' + letters.Next(26));
+        });
+        // On a thread of its own, so that the limit counts.
+        Assert.Equal(word, await Task.Run(() => tokenizer.Decode(tokenizer.Encode(word, false, false), false)));
+    }
+
     [Fact]
     public void Long_words_end()
     {

@@ -12,9 +12,7 @@ public sealed class Glm4Moe : IModelType
     public ModelPlan Plan(ModelSource source)
     {
         var config = source.Config;
-        var normed = source.Tensors.Has($"{source.Prefix(0)}self_attn.q_norm.weight");
-        if (config.BoolOrNull("use_qk_norm") is { } said && said != normed)
-            throw config.Wrong("use_qk_norm", $"{said}", "what the tensors say");
+        source.AgreeOn("use_qk_norm", "*self_attn.q_norm.*");
         var dense = config.Int("first_k_dense_replace");
         source.IgnorePredictionLayers();
         return source.Decoder(layer =>

@@ -13,8 +13,9 @@ public sealed class QwenMoe : IModelType
     public ModelPlan Plan(ModelSource source)
     {
         var config = source.Config;
-        // The tensors say whether there are biases, and which layers have a router.
-        config.Ignore("qkv_bias", "mlp_only_layers", "decoder_sparse_step");
+        source.AgreeOn("qkv_bias", "*self_attn.q_proj.bias");
+        // The tensors say which layers have a router.
+        config.Ignore("mlp_only_layers", "decoder_sparse_step");
         if (Enumerable.Range(0, source.Layers).All(Sparse)) config.Ignore("intermediate_size");
         bool Sparse(int layer) => source.Tensors.Has($"{source.Prefix(layer)}mlp.gate.weight");
         return source.Decoder(layer =>

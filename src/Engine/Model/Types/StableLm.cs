@@ -14,8 +14,8 @@ public sealed class StableLm : IModelType
     {
         var config = source.Config;
         source = source with { Norms = NormKind.Layer };
-        // The tensors say whether there are biases and norms of heads.
-        config.Ignore("use_qkv_bias", "qk_layernorm");
+        source.AgreeOn("use_qkv_bias", "*self_attn.q_proj.bias");
+        source.AgreeOn("qk_layernorm", "*self_attn.q_layernorm.*");
         var parallel = config.Bool("use_parallel_residual", false);
         return source.Decoder(layer =>
         [
