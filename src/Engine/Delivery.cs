@@ -5,7 +5,7 @@ using Serving.Scheduling;
 namespace Serving;
 
 /// <summary>Tells callers what a committed step has brought, lets forks begin, and ends what has come to its end.</summary>
-sealed class Delivery(Scheduler scheduler, Door door, EngineMetrics metrics, EngineDiagnostics diagnostics)
+sealed class Delivery(Scheduler scheduler, Door door, Pace pace, EngineMetrics metrics, EngineDiagnostics diagnostics)
 {
     readonly TimeProvider _clock = diagnostics.Clock;
     readonly HashSet<Generation> _live = [];
@@ -130,6 +130,7 @@ sealed class Delivery(Scheduler scheduler, Door door, EngineMetrics metrics, Eng
             door.Leave(generation.Request);
         }
 
+        if (generation.Request.Pooling == Pooling.None) pace.Answered(sequence.Known.Length - sequence.Request.Prompt.Length);
         var later = sequence.Known.Length - sequence.Request.Prompt.Length - 1;
         var between = _clock.GetElapsedTime(sequence.FirstToken, sequence.LastToken);
         metrics.Finished(end.Reason.ToString(), _clock.GetElapsedTime(generation.Submitted), later > 0 ? between / later : null);

@@ -24,6 +24,7 @@ sealed class EngineLoop : IDisposable
     readonly StepInput _input;
     readonly Delivery _delivery;
     readonly PageCopies _copies;
+    readonly Pace _pace = new();
     readonly Channel<Generation?> _inbox = Channel.CreateUnbounded<Generation?>(new() { SingleReader = true });
     readonly Action<Generation> _wake;
     volatile bool _draining, _cancelling;
@@ -42,7 +43,8 @@ sealed class EngineLoop : IDisposable
             {
                 MaxQueuedRequests = options.MaxQueuedRequests,
                 MaxQueuedTokens = options.MaxQueuedTokens,
-            }, layout, size.Pages);
+                MaxQueueTime = options.MaxQueueTime,
+            }, layout, size.Pages, _pace);
         _pages = new(layout, size, options.EnablePrefixCaching, options.SnapshotTokens);
         _scheduler = new(_pages, sequences, options.TokensPerStep);
         _sampler = new(decoder);
@@ -50,7 +52,7 @@ sealed class EngineLoop : IDisposable
         _input = new(options.TokensPerStep, layout.States.NeedsSnapshots ? options.TokensPerStep : Math.Min(options.TokensPerStep, 2 * options.MaxSequences), size.Pages.Length);
         _copies = new(decoder, _pages);
         _metrics = new(diagnostics.Meters, () => Figures);
-        _delivery = new(_scheduler, Door, _metrics, diagnostics);
+        _delivery = new(_scheduler, Door, _pace, _metrics, diagnostics);
         _wake = generation => _inbox.Writer.TryWrite(generation);
         EngineLog.CacheReady(diagnostics.Logger, layout.Describe(size.Pages) + layout.States.Describe(size), longest);
     }
@@ -144,6 +146,7 @@ sealed class EngineLoop : IDisposable
             Fail(step, $"A step of {rows} rows for {sequences} sequences failed: {exception.Message}");
         }
 
+        _pace.Stepped(rows, Door.Limits.MaxSequences - _scheduler.Running.Count, _clock.GetElapsedTime(started));
         (_steps, _rows, _largestBatch) = (_steps + 1, _rows + rows, Math.Max(_largestBatch, sequences));
         _metrics.Stepped(sequences, rows, new(
             _clock.GetElapsedTime(started, planned), _clock.GetElapsedTime(planned, computed), _clock.GetElapsedTime(computed)));
@@ -154,7 +157,7 @@ sealed class EngineLoop : IDisposable
     public EngineFigures Figures => new()
     {
         Running = _scheduler.Running.Count,
-        Waiting = _scheduler.Waiting.Count,
+        Waiting = _scheduler.Waiting,
         PagesHeld = _pages.Pools.Sum(pool => pool.Held),
         PagesCached = _pages.Pools.Sum(pool => pool.Cached),
         PagesFree = _pages.Pools.Sum(pool => pool.Empty),

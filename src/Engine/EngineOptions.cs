@@ -46,6 +46,12 @@ public sealed record EngineOptions
     /// <summary>Prompt tokens that may wait with them. 8 Mi, which bounds the memory of the queue.</summary>
     public long MaxQueuedTokens { get; init; } = 8 << 20;
 
+    /// <summary>
+    /// Longest that a request may be expected to wait for its first step, at the measured pace. A minute: callers' own patience ends about
+    /// there, and work for those who left is lost.
+    /// </summary>
+    public TimeSpan MaxQueueTime { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>How prompts are executed by layers that cache latents. Auto: by what a prompt's length makes cheaper.</summary>
     public Execution Execution { get; init; }
 
@@ -67,6 +73,7 @@ public sealed record EngineOptions
         InRange(nameof(MaxModelLength), MaxModelLength ?? 2, 2, 1 << 30);
         InRange(nameof(MaxQueuedRequests), MaxQueuedRequests, 1, int.MaxValue);
         InRange(nameof(MaxQueuedTokens), MaxQueuedTokens, 1, long.MaxValue);
+        InRange(nameof(MaxQueueTime), MaxQueueTime.Ticks, 1, long.MaxValue);
         if (!Enum.IsDefined(Execution))
             throw new ArgumentException($"{nameof(Execution)} is {(int)Execution}; it is one of {string.Join(", ", Enum.GetNames<Execution>())}.");
         ArgumentNullException.ThrowIfNull(PathOf);

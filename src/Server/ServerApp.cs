@@ -8,6 +8,7 @@ using Serving.Server.Grpc.Framing;
 using Serving.Server.Http;
 using Serving.Server.Metrics;
 using Serving.Server.OpenAi;
+using Serving.Server.OpenApi;
 using Serving.Server.Playground;
 
 namespace Serving.Server;

@@ -67,6 +67,12 @@ sealed record ServerOptions
 
     public long MaxRequestBytes { get; init; } = 32 << 20;
 
+    /// <summary>Longest that any request may take; null for no limit but the client's own.</summary>
+    public TimeSpan? RequestTime { get; init; }
+
+    /// <summary>How long a client may leave a full stream unread before it is cut off.</summary>
+    public TimeSpan UnreadTime { get; init; } = TimeSpan.FromSeconds(30);
+
     public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a step may take, while work waits, before the server calls itself stalled.</summary>
@@ -96,6 +102,12 @@ sealed record EngineSettings
     public int? TokensPerStep { get; init; }
 
     public int? MaxLength { get; init; }
+
+    public int? MaxQueuedRequests { get; init; }
+
+    public long? MaxQueuedTokens { get; init; }
+
+    public TimeSpan? MaxQueueTime { get; init; }
 
     public bool PrefixCaching { get; init; } = true;
 

@@ -23,6 +23,9 @@ public sealed record Setup(string Name)
     /// <summary>Pages of one foreign origin may call.</summary>
     public static readonly Setup Open = new("open") { Change = o => o with { AllowedOrigins = ["https://example.org"], ApiKeys = [Target.Key] } };
 
+    /// <summary>One request runs and one waits.</summary>
+    public static readonly Setup Narrow = new("narrow") { Change = o => o with { Engine = o.Engine with { MaxSequences = 1, MaxQueuedRequests = 1 } } };
+
     /// <summary>The model never comes.</summary>
     public static readonly Setup Loading = new("loading") { NeverLoads = true };
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Serving.Cache;
 using Serving.Sampling;
@@ -16,15 +17,24 @@ public sealed record DoorLimits(int Vocabulary, int MaxLength, int MaxSequences,
 
     /// <summary>Prompt tokens that may wait with them.</summary>
     public long MaxQueuedTokens { get; init; } = long.MaxValue;
+
+    /// <summary>Longest that a request may be expected to wait.</summary>
+    public TimeSpan MaxQueueTime { get; init; } = TimeSpan.MaxValue;
 }
 
-/// <summary>Refuses, on the caller's thread, what makes no sense, what can never fit, and what would wait too long.</summary>
+/// <summary>
+/// Refuses, on the caller's thread, what makes no sense, what can never fit, and what would wait too long. Callers who wait share the queue
+/// evenly: what one has filled is not held against another.
+/// </summary>
 /// <param name="limits">The limits.</param>
 /// <param name="layout">Groups of layers.</param>
 /// <param name="pages">Pages of each group.</param>
-public sealed class Door(DoorLimits limits, CacheLayout layout, ImmutableArray<int> pages)
+/// <param name="pace">How fast the engine works.</param>
+public sealed class Door(DoorLimits limits, CacheLayout layout, ImmutableArray<int> pages, Pace? pace = null)
 {
-    long _requests, _tokens;
+    readonly ConcurrentDictionary<string, Queue> _queues = [];
+    readonly Pace _pace = pace ?? new();
+    int _callers;
     volatile bool _closed;
 
     /// <summary>The limits.</summary>
@@ -36,24 +46,44 @@ public sealed class Door(DoorLimits limits, CacheLayout layout, ImmutableArray<i
         if (_closed) throw new RequestRefusedException(RefusalReason.Stopping, "The engine is stopping and takes no new requests.");
         CheckShape(request);
         var length = CheckLength(request);
-        var requests = Interlocked.Increment(ref _requests);
-        var tokens = Interlocked.Add(ref _tokens, request.Prompt.Length);
-        if (requests <= limits.MaxQueuedRequests && (tokens <= limits.MaxQueuedTokens || requests == 1)) return length;
+        var queue = _queues.GetOrAdd(request.Caller, static _ => new());
+        var requests = Interlocked.Increment(ref queue.Requests);
+        if (requests == 1) Interlocked.Increment(ref _callers);
+        var tokens = Interlocked.Add(ref queue.Tokens, request.Prompt.Length);
+        if (Overload(requests - 1, tokens - request.Prompt.Length, request.Prompt.Length) is not { } overload) return length;
         Leave(request);
-        throw new RequestRefusedException(RefusalReason.Overloaded,
-            $"{requests - 1} requests with {tokens - request.Prompt.Length} prompt tokens wait already; "
-            + $"at most {limits.MaxQueuedRequests} requests with {limits.MaxQueuedTokens} tokens may. Try again later.");
+        throw overload;
     }
 
     /// <summary>Counts a request out: it had its first step, or ended before.</summary>
     public void Leave(GenerationRequest request)
     {
-        Interlocked.Decrement(ref _requests);
-        Interlocked.Add(ref _tokens, -request.Prompt.Length);
+        var queue = _queues[request.Caller];
+        Interlocked.Add(ref queue.Tokens, -request.Prompt.Length);
+        if (Interlocked.Decrement(ref queue.Requests) == 0) Interlocked.Decrement(ref _callers);
     }
+
+    /// <summary>How long the requests of a caller that wait now will keep the engine from the caller's next one.</summary>
+    public TimeSpan WaitOf(string caller) => _queues.TryGetValue(caller, out var queue)
+        ? _pace.Wait(Volatile.Read(ref queue.Requests), Volatile.Read(ref queue.Tokens), 1.0 / Math.Max(1, Volatile.Read(ref _callers)))
+        : TimeSpan.Zero;
 
     /// <summary>Refuses everything from now on.</summary>
     public void Close() => _closed = true;
+
+    RequestRefusedException? Overload(long requests, long tokens, int prompt)
+    {
+        var callers = Math.Max(1, Volatile.Read(ref _callers));
+        var (most, mostTokens) = (Math.Max(1, limits.MaxQueuedRequests / callers), limits.MaxQueuedTokens / callers);
+        var wait = _pace.Wait(requests, tokens, 1.0 / callers);
+        if (requests < most && (requests == 0 || tokens + prompt <= mostTokens) && wait <= limits.MaxQueueTime) return null;
+        var excess = Math.Max(requests + 1 - most, tokens + prompt > mostTokens ? 1 : 0);
+        var allowed = wait > limits.MaxQueueTime ? limits.MaxQueueTime : wait - wait * Math.Min(1, (double)excess / Math.Max(1, requests));
+        return new(RefusalReason.Overloaded,
+            $"{requests} requests with {tokens} prompt tokens wait already, for about {wait.TotalSeconds:F0} s; at most {most} requests with "
+            + $"{mostTokens} tokens may, and none for longer than {limits.MaxQueueTime.TotalSeconds:F0} s. Try again later.")
+        { RetryAfter = Pace.RetryAfter(wait, allowed), QueueLimit = most };
+    }
 
     void CheckShape(GenerationRequest request)
     {
@@ -83,6 +113,12 @@ public sealed class Door(DoorLimits limits, CacheLayout layout, ImmutableArray<i
                 throw TooLong($"{request.Choices} choices of a prompt of {prompt} tokens begin with {needed} cache pages of "
                     + $"{layout.PageTokens} tokens; the cache has {count}. Ask for fewer choices or shorten the prompt.");
         return request.Pooling == Pooling.None && request.MaxTokens is null ? limits.MaxLength : prompt + wanted;
+    }
+
+    /// <summary>What a caller has waiting.</summary>
+    sealed class Queue
+    {
+        public long Requests, Tokens;
     }
 
     static RequestRefusedException Invalid(string parameter, string message) => new(RefusalReason.Invalid, message, parameter);

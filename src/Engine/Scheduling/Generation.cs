@@ -5,9 +5,7 @@ namespace Serving.Scheduling;
 /// <summary>The caller's view of a request: its events in order, and the means to end it. Disposing cancels what still runs.</summary>
 public sealed class Generation : IDisposable
 {
-    readonly Channel<GenerationEvent> _events =
-        Channel.CreateUnbounded<GenerationEvent>(new() { SingleReader = true, SingleWriter = true });
-
+    readonly EventQueue _events;
     readonly Action<Generation> _wake;
     readonly bool[] _stopped;
     CancellationTokenRegistration _cancellation;
@@ -16,6 +14,7 @@ public sealed class Generation : IDisposable
     internal Generation(Sequence lead, Action<Generation> wake, long submitted)
     {
         (Request, Sequences, Submitted, _wake) = (lead.Request, [lead, .. lead.Forks], submitted, wake);
+        _events = new(() => wake(this));
         (_stopped, Unfinished) = (new bool[Sequences.Length], Sequences.Length);
         foreach (var sequence in Sequences) sequence.Generation = this;
     }
@@ -24,10 +23,10 @@ public sealed class Generation : IDisposable
     public GenerationRequest Request { get; }
 
     /// <summary>
-    /// What happens, in order, for one reader: completes after the last choice's end. The engine never waits for the reader; what is
-    /// unread stays below the request's own limit of tokens.
+    /// What happens, in order, for one reader: completes after the last choice's end. The engine never waits for the reader; it goes on with
+    /// other requests while thousands of events are unread.
     /// </summary>
-    public ChannelReader<GenerationEvent> Events => _events.Reader;
+    public ChannelReader<GenerationEvent> Events => _events;
 
     /// <summary>Ends all choices with <see cref="FinishReason.Cancelled"/>, within one step.</summary>
     public void Cancel()
@@ -63,6 +62,10 @@ public sealed class Generation : IDisposable
     internal int Unfinished { get; private set; }
 
     internal bool IsCancelled => _cancelled;
+
+    /// <summary>Whether its reader has enough to read.</summary>
+    internal bool IsBehind => _events.IsBehind;
+
     internal bool IsStopped(int choice) => Volatile.Read(ref _stopped[choice]);
 
     internal void CancelWith(CancellationToken cancellation)
@@ -72,9 +75,9 @@ public sealed class Generation : IDisposable
 
     internal void Publish(GenerationEvent happened)
     {
-        _events.Writer.TryWrite(happened);
+        _events.Write(happened);
         if (happened is not GenerationEvent.Finished || --Unfinished > 0) return;
-        _events.Writer.TryComplete();
+        _events.Complete();
         _cancellation.Unregister();
     }
 }

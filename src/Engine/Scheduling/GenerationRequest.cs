@@ -18,7 +18,10 @@ public sealed record GenerationRequest
     /// <summary>Most tokens of a continuation; the rest of the context when null. 0 computes the prompt alone.</summary>
     public int? MaxTokens { get; init; }
 
-    /// <summary>Lower goes first.</summary>
+    /// <summary>Who asks: callers that wait share the engine evenly, whatever each of them asks.</summary>
+    public string Caller { get; init; } = "";
+
+    /// <summary>Lower goes first among a caller's own.</summary>
     public int Priority { get; init; }
 
     /// <summary>Alternatives reported for each prompt token, 0 for its own log-probability alone; nothing when null.</summary>

@@ -26,6 +26,12 @@ public sealed class RequestRefusedException : Exception
     /// <summary>Why.</summary>
     public RefusalReason Reason { get; }
 
+    /// <summary>After which time the same request may be taken; null where no time helps.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>How many requests of the caller may wait; null where that is not the matter.</summary>
+    public int? QueueLimit { get; init; }
+
     /// <summary>The parameter at fault, as requests spell it; null when it is none in particular.</summary>
     public string? Parameter { get; }
 }

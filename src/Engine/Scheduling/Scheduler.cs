@@ -4,7 +4,7 @@ namespace Serving.Scheduling;
 
 /// <summary>
 /// No phases: each sequence has computed fewer tokens than it knows, and a step narrows the gap. What runs goes before what waits, one
-/// row before many; the last in order of priority and age gives up its pages when they run out, and computes again later.
+/// row before many; the last in order of priority and age gives up its pages when they run out, and computes again later. Callers take turns.
 /// </summary>
 /// <param name="pages">The books of the cache.</param>
 /// <param name="maxSequences">Most sequences that run at once.</param>
@@ -12,7 +12,7 @@ namespace Serving.Scheduling;
 public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerStep)
 {
     readonly List<Sequence> _running = [];
-    readonly SortedSet<Sequence> _waiting = new(Sequence.Order);
+    readonly WaitingLines _waiting = new();
     readonly StepBatch _step = new(tokensPerStep);
     int _seats;
     long _arrivals;
@@ -24,8 +24,11 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     /// <summary>Sequences with pages, in order of priority, then age.</summary>
     public IReadOnlyList<Sequence> Running => _running;
 
-    /// <summary>Sequences without, in the same order.</summary>
-    public IReadOnlyCollection<Sequence> Waiting => _waiting;
+    /// <summary>How many have none.</summary>
+    public int Waiting => _waiting.Count;
+
+    /// <summary>Those without, each caller's in the same order.</summary>
+    public IEnumerable<Sequence> WaitingSequences => _waiting.All;
 
     /// <summary>What happened so far.</summary>
     public ScheduleCounts Counts { get; } = new();
@@ -34,6 +37,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     public void Add(Sequence sequence)
     {
         sequence.Arrival = _arrivals++;
+        _waiting.Enter(sequence);
         Wait(sequence);
     }
 
@@ -43,7 +47,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         _step.Clear();
         PlaceRunning(single: true);
         PlaceRunning(single: false);
-        while (!_step.Preempted && _step.Left > 0 && _waiting.Min is { } next && TryAdmit(next))
+        while (!_step.Preempted && _step.Left > 0 && _waiting.Next is { } next && TryAdmit(next))
             _step.Add(next, ShareOf(next));
         TopUp();
         return _step;
@@ -55,6 +59,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         foreach (var sequence in _step.Sequences)
         {
             sequence.Computed += sequence.Rows;
+            sequence.Line!.Served += sequence.Rows;
             pages.Publish(sequence.Tables, sequence.Known[..Math.Min(sequence.Settled, sequence.Shareable)]);
             pages.Trim(sequence.Tables, sequence.Settled);
         }
@@ -68,6 +73,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         _seats -= forks.Length;
         foreach (var fork in forks)
         {
+            WaitingLines.Join(fork, sequence);
             copies = pages.Fork(sequence.Tables, fork.Tables, sequence.Computed);
             Run(fork);
         }
@@ -78,9 +84,9 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     /// <summary>Ends a sequence, wherever it stands, and gives its pages back.</summary>
     public void Finish(Sequence sequence)
     {
-        if (sequence.State == SequenceState.Waiting) _waiting.Remove(sequence);
         if (sequence.State == SequenceState.Running) LeaveSeat(sequence);
         else pages.Release(sequence.Tables);
+        _waiting.Leave(sequence);
         sequence.State = SequenceState.Finished;
     }
 
@@ -89,7 +95,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         for (var i = 0; i < _running.Count && _step.Left > 0; i++)
         {
             var sequence = _running[i];
-            if (sequence.Remaining == 1 != single) continue;
+            if (sequence.Remaining == 1 != single || sequence.Generation?.IsBehind == true) continue;
             var rows = ShareOf(sequence);
             while (sequence.State == SequenceState.Running && !TryGrow(sequence, rows)) Preempt(_running[^1]);
             if (sequence.State == SequenceState.Running) _step.Add(sequence, rows);
@@ -150,7 +156,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         sequence.State = SequenceState.Waiting;
         sequence.Computed = 0;
         sequence.Report?.Clear();
-        _waiting.Add(sequence);
+        _waiting.Wait(sequence);
     }
 
     void LeaveSeat(Sequence sequence)

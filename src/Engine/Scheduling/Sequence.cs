@@ -34,7 +34,6 @@ public sealed class Sequence
         : this(request, 0, lengthLimit, pageGroups, path)
     {
         _tokens.AddRange(request.Prompt);
-        History = new(request.Prompt.AsSpan());
         Forks = [.. Enumerable.Range(1, request.Choices - 1).Select(Fork)];
         Report = request.ReportsPrompt ? new() : null;
     }
@@ -101,13 +100,14 @@ public sealed class Sequence
     /// <summary>True when the step being planned computes all that is known.</summary>
     public bool Completes => Rows > 0 && Rows == Remaining;
 
-    /// <summary>Tokens that it said, for penalties.</summary>
+    /// <summary>Tokens that it said, for penalties; counted when somebody first asks, since most of what waits is in nobody's way.</summary>
     public TokenHistory History
     {
-        get => field ?? throw new InvalidOperationException("A continuation has no history before its prompt is computed.");
+        get => field ??= Choice == 0 ? new(Request.Prompt.AsSpan()) : throw new InvalidOperationException("A continuation has no history before its prompt is computed.");
         private set;
     }
 
+    internal WaitingLine? Line { get; set; }
     internal long Arrival { get; set; }
     internal string PrefixSeed { get; }
     internal Generation? Generation { get; set; }

@@ -94,6 +94,9 @@ static partial class ModelLoading
             Execution = Enum.Parse<Execution>(settings.Execution, ignoreCase: true),
             CacheBytes = settings.CacheBytes,
             MaxModelLength = settings.MaxLength,
+            MaxQueuedRequests = settings.MaxQueuedRequests ?? defaults.MaxQueuedRequests,
+            MaxQueuedTokens = settings.MaxQueuedTokens ?? defaults.MaxQueuedTokens,
+            MaxQueueTime = settings.MaxQueueTime ?? defaults.MaxQueueTime,
             EnablePrefixCaching = settings.PrefixCaching,
         };
     }

@@ -66,6 +66,8 @@ static class ServeCommand
         ClampMaxTokens = read.Switch(Settings.ClampMaxTokens),
         ParseSpecialInContent = read.Switch(Settings.ParseSpecialInContent),
         MaxRequestBytes = read.Bytes(Settings.MaxRequestBytes)!.Value,
+        RequestTime = read.Integer(Settings.RequestTimeoutSeconds, 1, 86_400) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+        UnreadTime = TimeSpan.FromSeconds(read.Integer(Settings.UnreadSeconds, 1, 3600)!.Value),
         DrainTime = TimeSpan.FromSeconds(read.Integer(Settings.DrainSeconds, 0, 3600)!.Value),
         StallTime = TimeSpan.FromSeconds(read.Integer(Settings.StallSeconds, 1, 86_400)!.Value),
         LogLevel = LevelOf(read.OneOf(Settings.LogLevel, "trace", "debug", "info", "warning", "error", "critical")),
@@ -83,6 +85,9 @@ static class ServeCommand
         MaxSequences = read.Integer(Settings.MaxNumSeqs, 1, 1 << 16),
         TokensPerStep = read.Integer(Settings.MaxNumBatchedTokens, 1, 1 << 20),
         MaxLength = read.Integer(Settings.MaxModelLen, 1),
+        MaxQueuedRequests = read.Integer(Settings.MaxQueuedRequests, 1),
+        MaxQueuedTokens = read.Long(Settings.MaxQueuedTokens, 1, long.MaxValue),
+        MaxQueueTime = read.Integer(Settings.MaxQueueSeconds, 1, 86_400) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
         PrefixCaching = read.Switch(Settings.EnablePrefixCaching),
         Threads = read.Integer(Settings.Threads, 1, 1024),
     };

@@ -18,6 +18,11 @@ static class Settings
     public static readonly Setting MaxNumSeqs = new("max-num-seqs", null, "Most sequences that run at once.");
     public static readonly Setting MaxNumBatchedTokens = new("max-num-batched-tokens", null, "Most tokens computed in one step.");
     public static readonly Setting MaxModelLen = new("max-model-len", null, "Most tokens of prompt and answer together.");
+    public static readonly Setting MaxQueuedRequests = new("max-queued-requests", null, "Requests that may wait, 4096 when left out; callers with keys share them evenly.");
+    public static readonly Setting MaxQueuedTokens = new("max-queued-tokens", null, "Prompt tokens that may wait, 8388608 when left out.");
+    public static readonly Setting MaxQueueSeconds = new("max-queue-seconds", null, "Longest that a request may be expected to wait, 60 when left out; else it is refused with 429.");
+    public static readonly Setting RequestTimeoutSeconds =
+        new("request-timeout-seconds", null, "Longest that a request may take; clients may ask for less with the header x-request-timeout-ms.");
     public static readonly Setting EnablePrefixCaching = new("enable-prefix-caching", "true", "Share computed prefixes among requests.") { IsSwitch = true };
     public static readonly Setting ChatTemplate = new("chat-template", null, "File of a chat template that replaces the checkpoint's own.");
     public static readonly Setting GenerationConfig = new("generation-config", "auto", "Sampling defaults: auto (the checkpoint's) or none.");
@@ -46,6 +51,7 @@ static class Settings
     public static readonly Setting ParseSpecialInContent =
         new("parse-special-in-content", "false", "Let special tokens spelled in messages act as such.") { IsSwitch = true };
     public static readonly Setting MaxRequestBytes = new("max-request-bytes", "32MiB", "Largest request body.");
+    public static readonly Setting UnreadSeconds = new("unread-seconds", "30", "How long a client may leave a full stream unread before it is cut off.");
     public static readonly Setting DrainSeconds = new("drain-seconds", "30", "How long running requests may go on after a request to stop.");
     public static readonly Setting StallSeconds = new("stall-seconds", "4", "How long a step may take, while work waits, before the server says it is not ready.");
     public static readonly Setting LogLevel = new("log-level", "info", "trace, debug, info, warning, error or critical.");
@@ -58,7 +64,8 @@ static class Settings
     [
         Config, Model, ServedModelName, Host, Port, .. OfEngine, EnablePrefixCaching, ChatTemplate, GenerationConfig, MaxLogprobs, MaxChoices, Seed,
         Pooling, ShortenEmbeddings, ApiKey, ApiKeyFile, SharePrefixes, SslCertfile, SslKeyfile, SslCaCerts, SslCertReqs,
-        AllowedOrigins, GuardMetrics, StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes, DrainSeconds, StallSeconds, LogLevel,
+        AllowedOrigins, GuardMetrics, StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes,
+        MaxQueuedRequests, MaxQueuedTokens, MaxQueueSeconds, RequestTimeoutSeconds, UnreadSeconds, DrainSeconds, StallSeconds, LogLevel,
     ];
 
     /// <summary>vLLM's flags for what this server does not do, with the one value that asks for nothing.</summary>

@@ -22,9 +22,9 @@ sealed class GenerationService(ReplyServices services)
         using var json = new RequestJson(message);
         var (fields, generation) = json.Read(read => Request(message, read, model));
         services.ReportUnread(json.Fields, call.Http);
-        var salted = generation with { CacheSalt = ReplyServices.SaltOf(call.Http, fields.CacheSalt) };
+        var signed = ReplyServices.Signed(generation, call.Http);
         using var leaving = services.Host.Leaving(call.Cancellation);
-        using var run = json.Read(_ => new TextRun(model, [salted], fields, leaving.Token));
+        using var run = json.Read(_ => new TextRun(model, [signed], fields, leaving.Token));
         await using var deltas = run.ReadAsync(call.Cancellation).GetAsyncEnumerator(call.Cancellation);
         while (await NextAsync(deltas, call))
         {

@@ -11,6 +11,9 @@ sealed record ApiError(int Status, string Type, string Message)
 
     /// <summary>After how many seconds a retry may succeed.</summary>
     public int? RetryAfter { get; init; }
+
+    /// <summary>How many requests of the client may wait, where that is what stood against it.</summary>
+    public int? QueueLimit { get; init; }
 }
 
 /// <summary>Ends a request with an <see cref="ApiError"/>.</summary>
@@ -67,8 +70,12 @@ sealed class ApiException(ApiError error) : Exception(error.Message)
         : new(new(StatusCodes.Status426UpgradeRequired, InvalidRequest,
             $"This is a method of gRPC, which needs HTTP/2; the request came as {protocol}.") { Code = "http2_required" });
 
-    public static ApiException Busy(string message) => new(new(StatusCodes.Status429TooManyRequests, "rate_limit_error", message)
-    { Code = "rate_limit_exceeded", RetryAfter = 1 });
+    public static ApiException Busy(string message, TimeSpan? retryAfter, int? limit) => new(new(StatusCodes.Status429TooManyRequests, "rate_limit_error", message)
+    { Code = "rate_limit_exceeded", RetryAfter = (int)Math.Ceiling(retryAfter?.TotalSeconds ?? 1), QueueLimit = limit });
+
+    /// <summary>The time that the client or the server gave a request is over.</summary>
+    public static ApiException TimedOut(TimeSpan limit) => new(new(StatusCodes.Status408RequestTimeout, "timeout_error",
+        $"The request was not answered within {limit.TotalSeconds:0.###} s.") { Code = "request_timeout" });
 
     public static ApiException Loading() => new(new(StatusCodes.Status503ServiceUnavailable, ServerError,
         "The model is still loading.") { Code = "model_loading", RetryAfter = 2 });

@@ -6,9 +6,9 @@ namespace Serving.Server.Http;
 
 /// <summary>
 /// An event sequence as server-sent events. The status line waits for the first event, so that what goes wrong before it has a status of its own;
-/// long silence is bridged with comments.
+/// long silence is bridged with comments, and a client that has stopped reading is cut off.
 /// </summary>
-sealed class EventStream(HttpContext http, TimeProvider time)
+sealed class EventStream(HttpContext http, TimeSpan patience, TimeProvider time)
 {
     /// <summary>Bytes after which a client that does not read holds its own stream up.</summary>
     const int Unsent = 16 << 10;
@@ -39,9 +39,9 @@ sealed class EventStream(HttpContext http, TimeProvider time)
             Write("data: [DONE]\n\n"u8);
             await FlushAsync();
         }
-        catch (Exception error) when (_response.HasStarted && !http.RequestAborted.IsCancellationRequested)
+        catch (Exception error) when (_response.HasStarted && (Deadline.HasPassed(http) || !http.RequestAborted.IsCancellationRequested))
         {
-            await BreakAsync(error);
+            await BreakAsync(Deadline.Reason(http, error));
         }
     }
 
@@ -89,7 +89,24 @@ sealed class EventStream(HttpContext http, TimeProvider time)
         throw new StreamBrokenException(error);
     }
 
-    async ValueTask FlushAsync() => await _response.BodyWriter.FlushAsync(http.RequestAborted);
+    async ValueTask FlushAsync()
+    {
+        var sent = _response.BodyWriter.FlushAsync(http.RequestAborted);
+        if (sent.IsCompleted)
+        {
+            await sent;
+            return;
+        }
+        try
+        {
+            await sent.AsTask().WaitAsync(patience, time);
+        }
+        catch (TimeoutException)
+        {
+            http.Abort();
+            throw new OperationCanceledException($"The client read nothing for {patience.TotalSeconds} s.");
+        }
+    }
 
     void Write(ReadOnlySpan<byte> bytes) => _response.BodyWriter.Write(bytes);
 }

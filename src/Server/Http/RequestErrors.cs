@@ -5,7 +5,7 @@ sealed class RequestErrors(ServerOptions options, ILogger<RequestErrors> logger)
 {
     public ApiError Of(Exception error, HttpContext http)
     {
-        switch (error)
+        switch (Deadline.Reason(http, error))
         {
             case ApiException refusal:
                 return refusal.Error;
@@ -13,8 +13,8 @@ sealed class RequestErrors(ServerOptions options, ILogger<RequestErrors> logger)
                 return ApiException.TooLarge(options.MaxRequestBytes).Error;
             case BadHttpRequestException bad:
                 return ApiException.Malformed(bad.Message).Error;
-            default:
-                ServerLog.RequestFailed(logger, error, http.TraceIdentifier);
+            case var bug:
+                ServerLog.RequestFailed(logger, bug, http.TraceIdentifier);
                 return ApiException.Internal(http.TraceIdentifier).Error;
         }
     }

@@ -5,7 +5,7 @@ using Serving.Server.Grpc.Framing;
 namespace Serving.Server.Http;
 
 /// <summary>What surrounds every request: its id, its key, its time, and an error envelope whatever goes wrong.</summary>
-sealed partial class RequestPipeline(RequestDelegate next, Authentication authentication, RequestErrors errors, TimeProvider time, ILogger<RequestPipeline> logger)
+sealed partial class RequestPipeline(RequestDelegate next, Authentication authentication, RequestErrors errors, ServerOptions options, TimeProvider time, ILogger<RequestPipeline> logger)
 {
     public async Task InvokeAsync(HttpContext http)
     {
@@ -20,10 +20,11 @@ sealed partial class RequestPipeline(RequestDelegate next, Authentication authen
         try
         {
             authentication.Check(http);
+            Deadline.Start(http, options.RequestTime, time);
             await next(http);
             RefuseUnrouted(http);
         }
-        catch (Exception error) when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
+        catch (Exception error) when (!http.Response.HasStarted && (Deadline.HasPassed(http) || !http.RequestAborted.IsCancellationRequested))
         {
             if (GrpcCall.IsSpokenBy(http.Request))
                 GrpcCall.Refuse(http, Refusals.StatusOf(error, errors, http));
@@ -47,6 +48,12 @@ sealed partial class RequestPipeline(RequestDelegate next, Authentication authen
         {
             response.Headers.RetryAfter = seconds.ToString();
             response.Headers["retry-after-ms"] = (seconds * 1000L).ToString();
+        }
+        if (error.QueueLimit is { } limit)
+        {
+            response.Headers["x-ratelimit-limit-requests"] = limit.ToString();
+            response.Headers["x-ratelimit-remaining-requests"] = "0";
+            response.Headers["x-ratelimit-reset-requests"] = $"{error.RetryAfter}s";
         }
         if (error.Status == StatusCodes.Status500InternalServerError)
             response.Headers["x-should-retry"] = "false";

@@ -27,12 +27,11 @@ sealed class OpenAiEndpoints(ReplyServices services)
         var request = ChatRequest.Read(read, model, services.Options);
         services.ReportUnread(read, http);
         using var leaving = services.Host.Leaving(http.RequestAborted);
-        var salted = request.Generation with { CacheSalt = ReplyServices.SaltOf(http, request.Fields.CacheSalt) };
-        using var run = new TextRun(model, [salted], request.Fields, leaving.Token);
+        using var run = new TextRun(model, [ReplyServices.Signed(request.Generation, http)], request.Fields, leaving.Token);
         var reply = new ChatReply(ReplyHead.Of("chatcmpl-", request.Fields, request.Model, services), request,
             new(model.Tokenizer, request.Fields.SpellsTokenIds));
         if (request.Fields.Streams)
-            await new EventStream(http, services.Time).SendAsync(reply.ChunksAsync(run, http.RequestAborted), OpenAiJson.Plain.ChatChunk);
+            await services.Stream(http).SendAsync(reply.ChunksAsync(run, http.RequestAborted), OpenAiJson.Plain.ChatChunk);
         else
             await WriteAsync(http, await reply.WholeAsync(run, http.RequestAborted), OpenAiJson.Plain.ChatCompletion);
     }
@@ -44,11 +43,10 @@ sealed class OpenAiEndpoints(ReplyServices services)
         var request = CompletionRequest.Read(read, model, services.Options);
         services.ReportUnread(read, http);
         using var leaving = services.Host.Leaving(http.RequestAborted);
-        var salt = ReplyServices.SaltOf(http, request.Fields.CacheSalt);
-        using var run = new TextRun(model, [.. request.Generations.Select(g => g with { CacheSalt = salt })], request.Fields, leaving.Token);
+        using var run = new TextRun(model, [.. request.Generations.Select(g => ReplyServices.Signed(g, http))], request.Fields, leaving.Token);
         var reply = new CompletionReply(ReplyHead.Of("cmpl-", request.Fields, request.Model, services), request, model);
         if (request.Fields.Streams)
-            await new EventStream(http, services.Time).SendAsync(reply.ChunksAsync(run, http.RequestAborted), OpenAiJson.Plain.TextCompletion);
+            await services.Stream(http).SendAsync(reply.ChunksAsync(run, http.RequestAborted), OpenAiJson.Plain.TextCompletion);
         else
             await WriteAsync(http, await reply.WholeAsync(run, http.RequestAborted), OpenAiJson.Plain.TextCompletion);
     }
@@ -72,7 +70,7 @@ sealed class OpenAiEndpoints(ReplyServices services)
         var model = services.Host.Model;
         var request = EmbeddingRequest.Read(await RequestBody.ReadAsync(http), model, services.Options);
         using var leaving = services.Host.Leaving(http.RequestAborted);
-        var reply = await EmbeddingList.OfAsync(request, model, ReplyServices.SaltOf(http, ""), leaving.Token);
+        var reply = await EmbeddingList.OfAsync([.. request.Generations.Select(g => ReplyServices.Signed(g, http))], request, model, leaving.Token);
         await WriteAsync(http, reply, OpenAiJson.Plain.EmbeddingList);
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Serving.Scheduling;
 using Serving.Server.Http;
 
 namespace Serving.Server.OpenAi;
@@ -24,6 +25,9 @@ sealed record ReplyServices(EngineHost Host, ServerOptions Options, TimeProvider
 {
     const int MaxNamed = 16;
 
+    /// <summary>A stream of events to a request's client.</summary>
+    public EventStream Stream(HttpContext http) => new(http, Options.UnreadTime, Time);
+
     /// <summary>Refuses or names the fields that a client sent in vain.</summary>
     public void ReportUnread(RequestReader read, HttpContext http)
     {
@@ -36,8 +40,13 @@ sealed record ReplyServices(EngineHost Host, ServerOptions Options, TimeProvider
         http.Response.Headers["x-ignored-parameters"] = string.Join(", ", unread.Take(MaxNamed).Select(Printable));
     }
 
-    /// <summary>Keeps the cached prefixes of different keys apart.</summary>
-    public static string SaltOf(HttpContext http, string given) => http.Features.Get<Caller>()?.Salt(given) ?? given;
+    /// <summary>
+    /// A request with its caller's name: the prefixes of different keys are kept apart, keys take turns, and none goes before another by a
+    /// priority of its own making.
+    /// </summary>
+    public static GenerationRequest Signed(GenerationRequest request, HttpContext http) => http.Features.Get<Caller>() is { } caller
+        ? request with { CacheSalt = caller.Salt(request.CacheSalt), Caller = caller.Id, Priority = Math.Max(0, request.Priority) }
+        : request;
 
     static string Printable(string path) =>
         string.Create(Math.Min(path.Length, 64), path, (name, p) =>

@@ -127,7 +127,7 @@ sealed class TextRun : IDisposable
     public static ApiException Refused(RequestRefusedException refusal) => refusal.Reason switch
     {
         RefusalReason.TooLong => ApiException.TooLong(refusal.Parameter ?? "prompt", refusal.Message),
-        RefusalReason.Overloaded => ApiException.Busy(refusal.Message),
+        RefusalReason.Overloaded => ApiException.Busy(refusal.Message, refusal.RetryAfter, refusal.QueueLimit),
         RefusalReason.Stopping => ApiException.Draining(),
         _ => ApiException.Invalid(refusal.Parameter, "invalid_value", refusal.Message),
     };

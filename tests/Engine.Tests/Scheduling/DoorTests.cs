@@ -75,7 +75,7 @@ public sealed class DoorTests
         for (var i = 0; i < 3; i++) lab.Submit(Good);
         var refusal = Refused(lab, Good);
         Assert.Equal(RefusalReason.Overloaded, refusal.Reason);
-        Assert.Contains("3 requests with 9 prompt tokens wait already; at most 3 requests with 10 tokens", refusal.Message);
+        Assert.Contains("3 requests with 9 prompt tokens wait already, for about 0 s; at most 3 requests with 10 tokens", refusal.Message);
         lab.Step();
         lab.Submit(Good);
         lab.Submit(Good with { Prompt = [1, 2, 3, 4, 5] });

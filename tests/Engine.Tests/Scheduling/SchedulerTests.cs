@@ -185,7 +185,7 @@ public sealed class SchedulerTests
         var (allocated, made) = (0L, 0);
         for (var step = 0; step < 2000; step++)
         {
-            while (scheduler.Running.Count + scheduler.Waiting.Count < 6)
+            while (scheduler.Running.Count + scheduler.Waiting < 6)
                 scheduler.Add(new(Ask(prompt: 5 + made % 3, tokens: 20, first: made++), lengthLimit: 24, pageGroups: 2));
             var before = GC.GetAllocatedBytesForCurrentThread();
             var batch = scheduler.Plan();

@@ -43,6 +43,18 @@ public sealed class StreamTests
     }
 
     [Fact]
+    public async Task A_client_that_does_not_read_is_cut_off()
+    {
+        await using var server = await TestServer.StartAsync(o => o with { UnreadTime = TimeSpan.FromSeconds(1), Engine = new() { MaxLength = 1_000_000 } });
+        using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
+        await socket.ConnectAsync(IPAddress.Loopback, server.Client.BaseAddress!.Port, Stop);
+        await socket.SendAsync(Encoding.ASCII.GetBytes($"POST {Path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {Endless.Length}\r\n\r\n{Endless}"), Stop);
+        await server.BusyAsync();
+        await server.IdleAsync();
+        Assert.InRange(server.Engine.Figures.GeneratedTokens, 1, 200_000);
+    }
+
+    [Fact]
     public async Task A_failure_before_the_first_event_has_a_status()
     {
         await using var server = await LongAsync();

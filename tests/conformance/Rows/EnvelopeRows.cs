@@ -55,6 +55,13 @@ static class EnvelopeRows
             Assert.NotEqual("a b", (await target.GetAsync("/v1/models", ("X-Request-Id", "a b"))).CheckStatus(200).Header("x-request-id")) },
         { "the time is told", "`openai-processing-ms`", async target =>
             Assert.InRange(int.Parse((await target.PostAsync(Ask.Chat, Ask.Chatting())).Header("openai-processing-ms"), CultureInfo.InvariantCulture), 0, 120_000) },
+        { "a full queue", "429 `rate_limit_exceeded`, `Retry-After`, `retry-after-ms`, `x-ratelimit-*`", FullQueueAsync, Setup.Narrow },
+        { "a deadline that passes while waiting", "408 `request_timeout`", target => WhileBusyAsync(target, async () =>
+            (await target.PostAsync(Ask.Chat, Ask.Chatting(), ("x-request-timeout-ms", "100"))).CheckRefused(408, null, "request_timeout")), Setup.Narrow },
+        { "a deadline that passes amid a stream", "an error frame, then no [DONE]", async target => await Assert.ThrowsAnyAsync<HttpRequestException>(() =>
+            target.PostAsync(Ask.Chat, Endless, ("x-request-timeout-ms", "500"))) },
+        { "a deadline that is none", "400 `invalid_value` at `x-request-timeout-ms`", async target =>
+            (await target.PostAsync(Ask.Chat, Ask.Chatting(), ("x-request-timeout-ms", "soon"))).CheckRefused(400, "x-request-timeout-ms", "invalid_value") },
         { "ignored fields are counted", "`serving_http_ignored_parameters_total` grows", async target =>
         {
             var before = await CountAsync(target);
@@ -64,6 +71,33 @@ static class EnvelopeRows
     };
 
     public static IEnumerable<Row> All => [.. Bodies, .. Requests];
+
+    static string Endless => Ask.Chatting(""" "stream": true, "max_tokens": 1900, "ignore_eos": true """);
+
+    static Task FullQueueAsync(Target target) => WhileBusyAsync(target, async () =>
+    {
+        var waiting = target.PostAsync(Ask.Chat, Ask.Chatting(), ("x-request-timeout-ms", "3000"));
+        Reply refused;
+        do
+            refused = await target.PostAsync(Ask.Chat, Ask.Chatting(), ("x-request-timeout-ms", "20"));
+        while (refused.Status == 408);
+        refused.CheckRefused(429, null, "rate_limit_exceeded");
+        Assert.InRange(int.Parse(refused.Header("Retry-After"), CultureInfo.InvariantCulture), 1, 60);
+        Assert.Equal(refused.Header("Retry-After") + "000", refused.Header("retry-after-ms"));
+        Assert.Equal(("1", "0"), (refused.Header("x-ratelimit-limit-requests"), refused.Header("x-ratelimit-remaining-requests")));
+        await waiting;
+    });
+
+    /// <summary>Does something while a stream takes all that the server can do.</summary>
+    static async Task WhileBusyAsync(Target target, Func<Task> act)
+    {
+        var stop = TestContext.Current.CancellationToken;
+        using var request = target.Message(HttpMethod.Post, Ask.Chat, Endless, []);
+        using var reply = await target.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stop);
+        using var lines = new StreamReader(await reply.Content.ReadAsStreamAsync(stop));
+        Assert.StartsWith("data: ", await lines.ReadLineAsync(stop));
+        await act();
+    }
 
     static async Task<double> CountAsync(Target target)
     {

@@ -11,17 +11,18 @@ sealed record EmbeddingList(string Model, IReadOnlyList<Embedding> Data, Embeddi
     public string Object { get; } = "list";
 
     /// <summary>Asks the engine for every vector of a request; leaving cancels those that are not there yet.</summary>
-    public static async Task<EmbeddingList> OfAsync(EmbeddingRequest request, ServedModel model, string salt, CancellationToken cancellation)
+    public static async Task<EmbeddingList> OfAsync(
+        IReadOnlyList<GenerationRequest> inputs, EmbeddingRequest request, ServedModel model, CancellationToken cancellation)
     {
         var pooled = new List<Generation>();
         try
         {
-            foreach (var asked in request.Generations)
-                pooled.Add(model.Engine.Start(asked with { CacheSalt = salt }, cancellation));
+            foreach (var input in inputs)
+                pooled.Add(model.Engine.Start(input, cancellation));
             var data = new List<Embedding>(pooled.Count);
             foreach (var generation in pooled)
                 data.Add(Embedding.Of(data.Count, await StateAsync(generation, cancellation), request));
-            return new(request.Model, data, new(request.Generations.Sum(g => g.Prompt.Length)));
+            return new(request.Model, data, new(inputs.Sum(g => g.Prompt.Length)));
         }
         catch (RequestRefusedException refusal)
         {

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Serving.Server.Http;
+namespace Serving.Server.OpenApi;
 
 /// <summary>GET /openapi.json: the interface as a document, kept beside the code; a test compares it with what requests are asked for.</summary>
 static class OpenApiDocument
