@@ -34,11 +34,14 @@ static class PlannedTensors
 
     static IEnumerable<string?> Of(AttentionPlan plan, TensorLedger ledger) =>
     [
-        .. plan.Branches.SelectMany(branch => (string?[])[branch.Sinks, .. Of(branch.KeyMap), .. Of(branch.ValueMap)]),
+        .. plan.Branches.SelectMany(branch => (string?[])[branch.Sinks, .. Of(branch.KeyMap), .. Of(branch.ValueMap), .. Of(branch.Gate)]),
         .. plan.Projections.SelectMany(chain => chain.Steps).SelectMany(step => Of(step, ledger)),
     ];
 
     static IEnumerable<string?> Of(HeadMap? map) => map is null ? [] : map.Made.IsEmpty ? [map.Weight] : map.Made.SelectMany(Of);
+
+    static IEnumerable<string?> Of(IdGate? gate) =>
+        gate is null ? [] : [gate.Embedding.Weight, .. Of(gate.Keys), .. Of(gate.Values), .. Of(gate.Weight), .. Of(gate.Bias)];
 
     static IEnumerable<string?> Of(MadeMatrix? matrix) =>
         matrix is null ? [] : matrix.Sources.Select(stored => stored.Name);
@@ -48,6 +51,8 @@ static class PlannedTensors
     static IEnumerable<string?> Of(Step? step, TensorLedger ledger) => step switch
     {
         Step.Linear linear => [linear.Made is null ? linear.Weight : null, linear.Bias, .. Of(linear.Made), .. Of(linear.MadeBias)],
+        Step.TokenEmbedding embedding => [embedding.Weight],
+        Step.MultiplyBy times => Of(times.Factors, ledger),
         Step.LinearByHead byHead => byHead.Heads.SelectMany(Of),
         Step.Gated gated => [.. Of(gated.Gate, ledger), .. Of(gated.Up, ledger)],
         Step.Beside beside => beside.Parts.SelectMany(part => Of(part, ledger)),

@@ -18,8 +18,17 @@ public sealed record CachedStream(string Name, Projection From, int Width, int G
     /// <summary>How its vectors are stored, where that is part of the scheme; null where the cache's type decides.</summary>
     public RowFormat? Format { get; init; }
 
+    /// <summary>It says what a token is, not what a layer made of it: one plane serves all layers and does not count as any layer's elements.</summary>
+    public bool IsPlane { get; init; }
+
+    /// <summary>The ids of tokens, which the first layer keeps for all.</summary>
+    public static CachedStream Ids(int layer) => new("id", Projection.Of(new Step.TokenIds()), 1)
+    {
+        OwnedBy = layer == 0 ? null : 0, Format = CacheType.Float32, IsPlane = true,
+    };
+
     /// <summary>Values that a token leaves.</summary>
-    public int Elements => OwnedBy is null ? Width * Groups : 0;
+    public int Elements => OwnedBy is null && !IsPlane ? Width * Groups : 0;
 }
 
 /// <summary>Which cached rows a token sees. Layers with one rule share page tables.</summary>
@@ -69,6 +78,28 @@ public sealed record HeadMap(string Weight, int Stride, int Offset, int Rows, in
 }
 
 /// <summary>
+/// A gate by token: keys and values are multiplied by maps of the id's row of an embedding, then normed.
+/// </summary>
+/// <param name="Ids">Stream of the ids.</param>
+/// <param name="Embedding">The embedding.</param>
+/// <param name="Keys">Factors of keys.</param>
+/// <param name="Values">Factors of values.</param>
+public sealed record IdGate(string Ids, Step.TokenEmbedding Embedding, HeadMap Keys, HeadMap Values)
+{
+    /// <summary>What the norm takes together.</summary>
+    public GateSpan Span { get; init; }
+
+    /// <summary>Added under the norm's root.</summary>
+    public float Epsilon { get; init; }
+
+    /// <summary>Factors of the norm, [heads x (key, value)]; null without a norm.</summary>
+    public MadeMatrix? Weight { get; init; }
+
+    /// <summary>What the norm adds, [heads x (key, value)]; null without a norm.</summary>
+    public MadeMatrix? Bias { get; init; }
+}
+
+/// <summary>
 /// One softmax over cached rows. Its query has <paramref name="Heads"/> vectors, each a part for the main stream and,
 /// with a rotary stream, a part for that.
 /// </summary>
@@ -98,8 +129,11 @@ public sealed record Branch(int Heads, Projection Query, string Main)
     /// </summary>
     public RotaryPlan? Turn { get; init; }
 
+    /// <summary>A gate on the keys and values that its maps rebuild, by the ids of the rows' tokens; null for none.</summary>
+    public IdGate? Gate { get; init; }
+
     /// <summary>Whether a score needs the key itself, so that its map cannot go into the query.</summary>
-    public bool NeedsKeys => Turn is not null && KeyMap is not null;
+    public bool NeedsKeys => KeyMap is not null && (Turn is not null || Gate is not null);
 
     /// <summary>Folds the main part of a query into the main stream's space; null when it is there already.</summary>
     public HeadMap? KeyMap { get; init; }
@@ -159,7 +193,7 @@ public sealed record AttentionPlan
     public int ElementsPerToken => Streams.Sum(stream => stream.Elements);
 
     /// <summary>Whether keys and values of heads can be rebuilt from the main stream, whose rows are both at once.</summary>
-    public bool CanExpand => Branches is [{ KeyMap: not null, ValueMap: not null, Value: null, Turn: null }];
+    public bool CanExpand => Branches is [{ KeyMap: not null, ValueMap: not null, Value: null, NeedsKeys: false }];
 
     /// <summary>Every chain of products that a token passes through in this layer.</summary>
     public IEnumerable<Projection> Projections =>

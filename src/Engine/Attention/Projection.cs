@@ -148,6 +148,19 @@ public abstract record Step
         public MadeMatrix? Bias { get; init; }
     }
 
+    /// <summary>The id of the row's token, as a number, in place of the row so far.</summary>
+    public sealed record TokenIds : Step;
+
+    /// <summary>The row of an embedding that belongs to the row's token, in place of the row so far.</summary>
+    /// <param name="Weight">Stored matrix [Ids x Width].</param>
+    /// <param name="Ids">Ids.</param>
+    /// <param name="Width">Values of a row.</param>
+    public sealed record TokenEmbedding(string Weight, int Ids, int Width) : Step;
+
+    /// <summary>Multiplies value by value by what a chain makes of the row.</summary>
+    /// <param name="Factors">The chain.</param>
+    public sealed record MultiplyBy(Projection Factors) : Step;
+
     /// <summary>Multiplies by a number.</summary>
     /// <param name="Factor">The number.</param>
     public sealed record Multiply(float Factor) : Step;

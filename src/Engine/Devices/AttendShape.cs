@@ -46,13 +46,49 @@ public readonly record struct ScoreRule(float Scale, float Softcap = 0, int Wind
         Chunk > 0 ? position / Chunk * Chunk : 0);
 }
 
+/// <summary>Which values of a position's gated keys and values a layer norm takes together.</summary>
+public enum GateSpan
+{
+    /// <summary>There is no norm.</summary>
+    None,
+
+    /// <summary>All of all heads.</summary>
+    All,
+
+    /// <summary>Key and value of a head.</summary>
+    Head,
+
+    /// <summary>The keys of all heads, and the values of all heads.</summary>
+    Part,
+}
+
+/// <summary>A layer norm of gated keys and values: (x - mean) / sqrt(variance + Epsilon) * weight + bias. Without one all is empty.</summary>
+/// <param name="Span">What is normed together.</param>
+/// <param name="Epsilon">Added under the root.</param>
+/// <param name="KeyWeight">Factors on keys [1 x heads * key width].</param>
+/// <param name="KeyBias">Added to keys [1 x heads * key width].</param>
+/// <param name="ValueWeight">Factors on values [1 x heads * value width].</param>
+/// <param name="ValueBias">Added to values [1 x heads * value width].</param>
+public readonly record struct GateNorm(GateSpan Span, float Epsilon, Tensor KeyWeight, Tensor KeyBias, Tensor ValueWeight, Tensor ValueBias);
+
+/// <summary>
+/// A gate on what is rebuilt, by the id of the row's token: key = (Keys[h] c) * (this.Keys[h] e), values alike, where e is the id's row of an
+/// embedding; then a norm.
+/// </summary>
+/// <param name="Embedding">[ids x width of e].</param>
+/// <param name="Keys">A stack [heads x key width x width of e].</param>
+/// <param name="Values">A stack [heads x value width x width of e].</param>
+/// <param name="Norm">The norm.</param>
+public sealed record RowGate(Matrix Embedding, Matrix Keys, Matrix Values, GateNorm Norm);
+
 /// <summary>
 /// Matrices that rebuild keys and values from cached latents, head by head: key = Keys[h] c and value = Values[h] c for the latent c that
 /// head h reads.
 /// </summary>
 /// <param name="Keys">A stack [heads x key width x latent width].</param>
 /// <param name="Values">A stack [heads x value width x latent width]; null where values are cached, a row for each head, and read as they are.</param>
-public readonly record struct Expansion(Matrix Keys, Matrix? Values)
+/// <param name="Gate">A gate on keys and values by the ids of tokens, which are cached too; null for none.</param>
+public readonly record struct Expansion(Matrix Keys, Matrix? Values, RowGate? Gate = null)
 {
     /// <summary>The facts of attention over what was rebuilt: every head has keys and values of its own.</summary>
     public AttendShape ShapeOver(AttendRows cached) => new(

@@ -168,9 +168,23 @@ public static class ShapeChecks
             || !IsShared(cached.Rotary) || !IsShared(cached.SharedValue))
             throw Mismatch("attend", $"keys of {Of(keys)} and values of {(values is null ? "their rows" : Of(values))} over latents {Of(main)}, "
                 + $"rotary rows {Of(cached.Rotary)}, value rows {Of(cached.Value)} and {Of(cached.SharedValue)}");
+        if (expansion.Gate is { } gate) Gate(gate, keys, values, cached.Ids, main);
 
         bool IsShared(PagedRows stream) => stream.IsEmpty || (stream.Groups == 1 && stream.RowsPerPage == main.RowsPerPage);
         Tables(main.RowsPerPage, batch, pages);
+    }
+
+    static void Gate(RowGate gate, Matrix keys, Matrix? values, PagedRows ids, PagedRows main)
+    {
+        var (keyWidth, valueWidth) = (keys.Stack * keys.Outputs, keys.Stack * values?.Outputs ?? 0);
+        if (values is null || ids.Groups != 1 || ids.Width != 1 || ids.RowsPerPage != main.RowsPerPage
+            || !Alike(gate.Keys, keys) || !Alike(gate.Values, values) || gate.Embedding.Inputs != gate.Keys.Inputs || gate.Embedding.Stack != 1)
+            throw Mismatch("gate", $"keys of {Of(keys)} by {Of(gate.Keys)} of {Of(gate.Embedding)}, ids {Of(ids)}");
+        if (gate.Norm.Span != GateSpan.None && (gate.Norm.KeyWeight.Columns != keyWidth || gate.Norm.KeyBias.Columns != keyWidth
+            || gate.Norm.ValueWeight.Columns != valueWidth || gate.Norm.ValueBias.Columns != valueWidth))
+            throw Mismatch("gate", $"{keyWidth} values of keys and {valueWidth} of values, normed by {Of(gate.Norm.KeyWeight)} and {Of(gate.Norm.ValueWeight)}");
+
+        static bool Alike(Matrix gate, Matrix of) => gate.Stack == of.Stack && gate.Outputs == of.Outputs;
     }
 
     /// <summary>The arguments of <see cref="IDevice.CopyPages"/>.</summary>

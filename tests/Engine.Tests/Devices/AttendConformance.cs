@@ -17,6 +17,9 @@ public sealed record AttendCase(AttendShape Shape, int PageRows, RowFormat Type)
 
     public bool Interleaved { get; init; }
 
+    /// <summary>Ids that tokens may have, where they are cached.</summary>
+    public int Ids { get; init; }
+
     /// <summary>The rule with the tensors it names.</summary>
     public static ScoreRule Rules(DeviceLab lab, ScoreRule rule, int sinks, int turned, bool interleaved, RowBatch batch)
     {

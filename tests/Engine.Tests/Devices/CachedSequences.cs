@@ -9,9 +9,11 @@ namespace Serving.Tests;
 public sealed class CachedSequences
 {
     const int Spare = 3;
+    const int Ids = 4;
 
     readonly DeviceLab _lab;
     readonly int[][] _tables;
+    readonly int _ids;
 
     public CachedSequences(DeviceLab lab, AttendCase what, int[] lengths)
     {
@@ -28,11 +30,14 @@ public sealed class CachedSequences
             (1, shape.RotaryWidth),
             (shape.Groups, shape.ValueInMain ? 0 : shape.ValueWidth),
             (1, shape.SharedValueWidth),
+            (1, what.Ids > 0 ? 1 : 0),
         ];
-        var bytes = vectors.Select(part => (what.PageRows * part.Groups * what.Type.VectorBytes(part.Width) + 63L) / 64 * 64).ToArray();
+        RowFormat Format(int stream) => stream == Ids ? CacheType.Float32 : what.Type;
+        _ids = what.Ids;
+        var bytes = vectors.Select((part, i) => (what.PageRows * part.Groups * Format(i).VectorBytes(part.Width) + 63L) / 64 * 64).ToArray();
         var region = lab.Allocate(bytes.Sum() * (counts.Sum() + Spare));
         Streams = [.. vectors.Select((part, i) => part.Width == 0 ? default : new PagedRows(
-            region + (nint)bytes.Take(i).Sum(), bytes.Sum(), what.PageRows, part.Groups, part.Width, what.Type))];
+            region + (nint)bytes.Take(i).Sum(), bytes.Sum(), what.PageRows, part.Groups, part.Width, Format(i)))];
 
         // What former owners left behind is large: a kernel that gives it weight, or reads a page behind the window, is far off.
         WriteAll([[.. Enumerable.Range(0, counts.Sum() + Spare)]], [(counts.Sum() + Spare) * what.PageRows], (_, _, part) => part % 2 == 0 ? 300 : -300);
@@ -41,7 +46,7 @@ public sealed class CachedSequences
 
     public PagedRows[] Streams { get; }
 
-    public AttendRows Rows => new(Streams[0], Streams[1], Streams[2], Streams[3]);
+    public AttendRows Rows => new(Streams[0], Streams[1], Streams[2], Streams[3], Streams[Ids]);
 
     /// <summary>The table of an owner; entries of pages that lie wholly before <paramref name="first"/> name a page of garbage.</summary>
     public int[] Table(int owner, int first = 0) =>
@@ -72,9 +77,10 @@ public sealed class CachedSequences
         }
     }
 
-    static float[] Row(int owner, int position, int stream, int count)
+    float[] Row(int owner, int position, int stream, int count)
     {
         var random = new Random((owner * 5 + stream) * 1_000_003 + position);
+        if (stream == Ids) return [random.Next(_ids)];
         var values = new float[count];
         for (var i = 0; i < count; i++) values[i] = (float)(random.NextDouble() * 2 - 1) * 2;
         return values;

@@ -28,17 +28,24 @@ public sealed record ExpandedCase(int Heads, int Groups, int Latent, int Rotary,
     /// <summary>First position and number of rows of each run.</summary>
     public (int Position, int Count)[] Runs { get; init; } = [(0, 1), (5, 3), (0, 13), (40, 1), (63, 5)];
 
+    /// <summary>Values of an id's row of the embedding that gates keys and values; 0 for no gate.</summary>
+    public int Embedded { get; init; }
+
+    public GateSpan Span { get; init; }
+
     /// <summary>The same rows read without expansion, which is how they are cached.</summary>
     public AttendCase Cached => new(
         CachesValues ? new(Heads, Groups, Latent, Rotary, Value, false, Shared) : new(Heads, Groups, Latent, Rotary, Latent, true), PageRows, Type)
     {
-        Rule = Rule, Sinks = Sinks,
+        Rule = Rule, Sinks = Sinks, Ids = Embedded > 0 ? ExpandedConformance.Ids : 0,
     };
 }
 
 /// <summary>Attention over keys and values rebuilt from latents.</summary>
 public abstract class ExpandedConformance(Func<int, IDevice> create) : DeviceConformance(create)
 {
+    public const int Ids = 50;
+
     static readonly (int, int)[] BeyondSpans = [(511, 3), (1020, 12), (0, 2), (1535, 1)];
 
     public static TheoryData<ExpandedCase> Cases =>
@@ -74,6 +81,13 @@ public abstract class ExpandedConformance(Func<int, IDevice> create) : DeviceCon
             Key = 128, Value = 56, Turned = 128, CachesValues = true, Shared = 128, Weights = StoredType.BF16, Runs = BeyondSpans,
         },
         new ExpandedCase(4, 1, 64, 16, 3, CacheType.Int8) { Turned = 20, Rule = new(0.2f, Window: 7), Sinks = true },
+        new ExpandedCase(5, 1, 24, 8, 16, CacheType.Float32) { Key = 12, Value = 14, Embedded = 10, Span = GateSpan.All },
+        new ExpandedCase(4, 1, 64, 16, 64, CacheType.BFloat16)
+        {
+            Key = 64, Value = 48, Embedded = 64, Span = GateSpan.Head, Weights = StoredType.BF16, Runs = BeyondSpans,
+        },
+        new ExpandedCase(4, 2, 24, 0, 3, CacheType.Int8) { Key = 20, Value = 33, Embedded = 7, Span = GateSpan.Part, Turned = 20 },
+        new ExpandedCase(3, 1, 24, 8, 16, CacheType.Fp8) { Key = 33, Value = 16, Embedded = 16, Rule = new(0.2f, Window: 7), Sinks = true },
         new ExpandedCase(4, 4, 24, 0, 16, CacheType.BFloat16) { Key = 20, Value = 33, CachesValues = true, Rule = new(0.3f, Chunk: 24) },
     ];
 
@@ -99,6 +113,7 @@ public abstract class ExpandedConformance(Func<int, IDevice> create) : DeviceCon
         new ExpandedCase(6, 2, 40, 8, 3, CacheType.Float32) { Key = 20, Value = 14 },
         new ExpandedCase(4, 1, 32, 0, 64, CacheType.BFloat16) { Rule = new(0.2f, Window: 520) },
         new ExpandedCase(3, 3, 20, 32, 16, CacheType.BFloat16) { Key = 32, Value = 24, Turned = 32, CachesValues = true, Shared = 16 },
+        new ExpandedCase(3, 1, 20, 8, 16, CacheType.BFloat16) { Key = 20, Value = 14, Embedded = 12, Span = GateSpan.All },
     ];
 
     [Theory, MemberData(nameof(LongCases))]
@@ -202,13 +217,25 @@ public abstract class ExpandedConformance(Func<int, IDevice> create) : DeviceCon
         return lab.Put(query, ids.Length, what.Heads, what.Latent);
     }
 
+    static RowGate? Gate(DeviceLab lab, DeviceLab stock, ExpandedCase what)
+    {
+        if (what.Embedded == 0) return null;
+        Tensor Factors(int width, int salt) => lab.DrawRows([0], 1, what.Heads * width, salt);
+        return new(
+            lab.Device.Load(stock.Stored(what.Weights, Ids, what.Embedded)),
+            lab.Device.Load(stock.Stored(what.Weights, what.Heads, what.Key, what.Embedded)),
+            lab.Device.Load(stock.Stored(what.Weights, what.Heads, what.Value, what.Embedded)),
+            what.Span == GateSpan.None ? default
+                : new(what.Span, 1e-3f, Factors(what.Key, 21), Factors(what.Key, 22), Factors(what.Value, 23), Factors(what.Value, 24)));
+    }
+
     static float[] Attend(DeviceLab lab, ExpandedCase what, CachedSequences cache, RowBatch batch, PageBatch pages, int[] ids)
     {
         // Weights are drawn by a generator of their own: the same for every batch.
         using var stock = new DeviceLab(lab.Device, 77, loose: false);
         var expansion = new Expansion(
             lab.Device.Load(stock.Stored(what.Weights, what.Heads, what.Key, what.Latent)),
-            what.CachesValues ? null : lab.Device.Load(stock.Stored(what.Weights, what.Heads, what.Value, what.Latent)));
+            what.CachesValues ? null : lab.Device.Load(stock.Stored(what.Weights, what.Heads, what.Value, what.Latent)), Gate(lab, stock, what));
         var main = lab.DrawRows(ids, what.Heads, what.Key, salt: 11);
         var rotary = what.Rotary > 0 ? lab.DrawRows(ids, what.Heads, what.Rotary, salt: 12) : default;
         var rule = AttendCase.Rules(lab, what.Rule, what.Sinks ? what.Heads : 0, what.Turned, interleaved: false, batch);

@@ -13,6 +13,10 @@ public sealed class CachedElementsTests
         care 37 27 25
         care_joint 32 32 32
         cca 48 48 48
+        eg_mla 32 32 32
+        eg_mla_head 32 32 32
+        eg_mla_latent 32 32 32
+        eg_mla_split 32 32 32
         gla 42 42 42
         gta 42 42 42
         kha_linear 60 60 60
@@ -73,6 +77,7 @@ public sealed class CachedElementsTests
     /// <summary>Elements times their size; with scales: filled up to four bytes a vector, and two bytes for every 32 values (e4m3: for every vector).</summary>
     static int Stored(AttentionPlan plan, CachedStream stream, CacheType type)
     {
+        if (stream.IsPlane) return sizeof(float);
         if (stream.Format is { } own) return stream.Groups * ((stream.Width * 4 + 31) / 32 * 4 + stream.Width / own.GroupSize * 2);
         if (type == CacheType.Float32) return stream.Elements * 4;
         if (type == CacheType.BFloat16 || plan.IsRotary(stream)) return stream.Elements * 2;

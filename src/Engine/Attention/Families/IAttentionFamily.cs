@@ -28,8 +28,8 @@ public static class AttentionFamilies
     /// <summary>Every family; a new one is added here.</summary>
     public static ImmutableArray<IAttentionFamily> All { get; } = 
     [
-        new Care(), new Cca(), new Cla(), new Clla(), new FastMka(), new Gla(), new Gta(), new Kha(), new KvHeadSvd(), new Lrkv(), new Mfa(), new MfaKr(), new Mha(),
-        new Mha2Mla(), new Mla(), new Mlra(), new Moas(), new Qcqa(), new Sqa(), new Tucker(), new XEcoMla(),
+        new Care(), new Cca(), new Cla(), new Clla(), new EgMla(), new FastMka(), new Gla(), new Gta(), new Kha(), new KvHeadSvd(), new Lrkv(), new Mfa(), new MfaKr(),
+        new Mha(), new Mha2Mla(), new Mla(), new Mlra(), new Moas(), new Qcqa(), new Sqa(), new Tucker(), new XEcoMla(),
     ];
 
     /// <summary>Values of model_type that name a family.</summary>

@@ -22,7 +22,7 @@ public sealed class Mla : IAttentionFamily
     /// <inheritdoc/>
     public bool Describes(AttentionContext layer) =>
         layer.Has("kv_a_proj_with_mqa.weight") && (layer.Has("kv_b_proj.weight") || layer.Has("k_b_proj.weight")) 
-        && !layer.Config.Has("layer_share_factor") && !Kha.Mixes(layer);
+        && !layer.Config.Has("layer_share_factor") && !Kha.Mixes(layer) && !EgMla.Gates(layer);
 
     /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
@@ -70,7 +70,7 @@ public sealed class Mla : IAttentionFamily
     /// <summary>Latents are normed where the norm's tensor is there; a file that says otherwise is not what it seems.</summary>
     static void AgreeOnNorms(AttentionContext layer)
     {
-        if (layer.Has("kv_a_proj_with_mqa.weight") && !layer.Config.Has("latent_norm")
+        if (layer.Has("kv_a_proj_with_mqa.weight") && !layer.Config.Has("latent_norm") && !EgMla.Gates(layer)
             && layer.Config.Bool("qk_latent_layernorm", true) != layer.Has("kv_a_layernorm.weight"))
             throw layer.Config.Wrong("qk_latent_layernorm", $"{layer.Config.Bool("qk_latent_layernorm", true)}", "what the tensors say");
     }

@@ -16,13 +16,20 @@ sealed class RebuiltRows : IDisposable
         Table = [.. Enumerable.Range(0, last + 1)];
         for (var position = first; position <= last; position++)
         {
+            var (madeKeys, madeValues) = (new float[keys.Stack][], new float[keys.Stack][]);
             for (var head = 0; head < keys.Stack; head++)
             {
                 var latent = Read(cached.Main, pages, position, head / (keys.Stack / cached.Main.Groups));
-                var key = Product(keys, head, latent);
+                madeKeys[head] = Product(keys, head, latent);
+                if (values is not null) madeValues[head] = Product(values, head, latent);
+            }
+            if (expansion.Gate is { } gate) GatedRow.Apply(gate, (int)Read(cached.Ids, pages, position, 0)[0], madeKeys, madeValues);
+            for (var head = 0; head < keys.Stack; head++)
+            {
+                var key = madeKeys[head];
                 if (!turn.IsEmpty) ReferenceElements.Rotate(key.AsSpan(0, turn.Angles.Columns), turn.Angles.Row(position), turn.Interleaved);
                 Write(key, Rows.Main, position, head);
-                if (values is not null) Write(Product(values, head, latent), Rows.Value, position, head);
+                if (values is not null) Write(madeValues[head], Rows.Value, position, head);
             }
             Copy(cached.Rotary, Rows.Rotary, pages, position);
             if (values is null) Copy(cached.Value, Rows.Value, pages, position);

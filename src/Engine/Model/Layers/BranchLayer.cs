@@ -16,6 +16,7 @@ sealed class BranchLayer
     readonly AttendShape _shape;
     readonly bool _needsKeys;
     readonly int _keyWidth;
+    readonly int _outputWidth;
     readonly int? _angles;
     readonly bool _interleaved;
     readonly ScoreRule _rule;
@@ -34,17 +35,33 @@ sealed class BranchLayer
         _needsKeys = branch.NeedsKeys;
         _keyWidth = branch.KeyMap?.Rows ?? 0;
         _keyMap = branch.KeyMap is null || _needsKeys ? null : context.Weights.KeyMap(branch.KeyMap, branch.Heads);
-        _valueMap = branch.ValueMap is null ? null : context.Weights.ValueMap(branch.ValueMap, branch.Heads);
-        if (_needsKeys) _expansion = new(context.Weights.Keys(branch.KeyMap!, branch.Heads), null);
+        var valueMap = branch.ValueMap is null ? null : context.Weights.ValueMap(branch.ValueMap, branch.Heads);
+        // Values that are rebuilt beside keys need no map behind them.
+        var rebuilds = _needsKeys && branch.Value is null;
+        _valueMap = rebuilds ? null : valueMap;
+        if (_needsKeys) _expansion = new(context.Weights.Keys(branch.KeyMap!, branch.Heads), rebuilds ? valueMap : null, Bind(branch));
         else if (plan.CanExpand && context.Expands) _expansion = new(context.Weights.Keys(branch.KeyMap!, branch.Heads), _valueMap!);
         if (branch.Turn is { } turn) (_angles, _interleaved) = (context.Positions.AddOfRows(turn), turn.Interleaved);
         _shape = plan.ShapeOf(branch);
+        _outputWidth = valueMap?.Outputs ?? _shape.OutputWidth;
         _rule = new(branch.Scale, branch.Softcap, plan.Rows.Window, plan.Rows.Chunk,
             branch.Sinks is null ? default : context.Weights.Vector(branch.Sinks));
-        _cached = new(view(branch.Main), Rows(branch.Rotary), Rows(branch.Value), Rows(branch.SharedValue));
+        _cached = new(view(branch.Main), Rows(branch.Rotary), Rows(branch.Value), Rows(branch.SharedValue), Rows(branch.Gate?.Ids));
         _rotaryOffset = branch.RotaryOffset;
 
         PagedRows Rows(string? stream) => stream is null ? default : view(stream);
+    }
+
+    RowGate? Bind(Branch branch)
+    {
+        if (branch.Gate is not { } gate) return null;
+        var (weights, embedding, heads) = (_context.Weights, gate.Embedding, branch.Heads);
+        var (key, value) = (gate.Keys.Rows, gate.Values.Rows);
+        return new(
+            weights.Matrix(new(embedding.Weight, embedding.Ids, embedding.Width)), weights.Keys(gate.Keys, heads), weights.Keys(gate.Values, heads),
+            new(gate.Span, gate.Epsilon, Part(gate.Weight, 0, key), Part(gate.Bias, 0, key), Part(gate.Weight, key, value), Part(gate.Bias, key, value)));
+
+        Tensor Part(MadeMatrix? all, int first, int width) => all is null ? default : weights.Row(new MadeMatrix.Part(all, 0, heads, first, width));
     }
 
     ScoreRule Rule => _angles is { } table ? _rule with { Turn = new(_context.Positions.OfRows(table), _interleaved) } : _rule;
@@ -54,7 +71,7 @@ sealed class BranchLayer
     {
         var query = _query.Run(input).Split(_shape.QueryHeads);
         var rotary = _shape.RotaryWidth == 0 ? default : query.Slice(_rotaryOffset, _shape.RotaryWidth);
-        var outputs = Heads(input.Rows, _valueMap?.Outputs ?? _shape.OutputWidth);
+        var outputs = Heads(input.Rows, _outputWidth);
         if (_expansion is null || _needsKeys) Read(query, rotary, step.Rows, step.Pages[_pageGroup], outputs);
         else
             foreach (var segment in _context.Segments.All)

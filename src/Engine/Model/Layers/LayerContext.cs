@@ -10,12 +10,21 @@ namespace Serving.Model.Layers;
 public sealed record LayerContext(IDevice Device, Weights Weights, Scratch Scratch, PositionTables Positions)
 {
     int[] _numbers = [];
+    float[] _ids = [];
 
     /// <summary>The numbers 0, 1 and on.</summary>
     public ReadOnlySpan<int> Numbers(int count)
     {
         if (_numbers.Length < count) _numbers = [.. Enumerable.Range(0, 2 * count)];
         return _numbers.AsSpan(0, count);
+    }
+
+    /// <summary>The ids of the step's tokens as numbers.</summary>
+    public ReadOnlySpan<float> Ids(int rows)
+    {
+        if (_ids.Length < rows) _ids = new float[2 * rows];
+        for (var row = 0; row < rows; row++) _ids[row] = Step.Tokens[row];
+        return _ids.AsSpan(0, rows);
     }
 
     /// <summary>The step's runs by their execution.</summary>

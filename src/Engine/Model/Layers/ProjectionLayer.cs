@@ -35,7 +35,7 @@ public sealed class ProjectionLayer
         plan.Offset);
 
     static bool WorksInPlace(Step step) =>
-        step is Step.Normalize or Step.Rotate or Step.Multiply or Step.MultiplyByPosition or Step.Activate or Step.Softmax;
+        step is Step.Normalize or Step.Rotate or Step.Multiply or Step.MultiplyByPosition or Step.Activate or Step.Softmax or Step.MultiplyBy;
 
     static Stage Bind(Step step, LayerContext context, LayerMemory? memory) => step switch
     {
@@ -53,6 +53,9 @@ public sealed class ProjectionLayer
         Step.Repeat repeat => rows => Repeated(rows, repeat.Times, context),
         Step.SumOfParts sum => rows => Summed(rows, sum.Parts, context),
         Step.MultiplyByPosition multiply => Bind(multiply, context),
+        Step.TokenIds => rows => Ids(rows.Rows, context),
+        Step.TokenEmbedding embedding => Bind(embedding, context),
+        Step.MultiplyBy times => Bind(times, context, memory),
         Step.Multiply multiply => rows =>
         {
             context.Device.Scale(rows, multiply.Factor, default);
@@ -159,6 +162,34 @@ public sealed class ProjectionLayer
         var result = context.Scratch.Take(rows.Rows, rows.Columns);
         context.Device.Gather(rows, context.Numbers(rows.Rows), result);
         return result;
+    }
+
+    static Tensor Ids(int rows, LayerContext context)
+    {
+        var result = context.Scratch.Take(rows, 1);
+        context.Device.Write(context.Ids(rows), result);
+        return result;
+    }
+
+    static Stage Bind(Step.TokenEmbedding embedding, LayerContext context)
+    {
+        var table = context.Weights.Matrix(new(embedding.Weight, embedding.Ids, embedding.Width));
+        return rows =>
+        {
+            var result = context.Scratch.Take(rows.Rows, embedding.Width);
+            context.Device.Embed(table, context.Step.Tokens.AsSpan(0, rows.Rows), 1, result);
+            return result;
+        };
+    }
+
+    static Stage Bind(Step.MultiplyBy times, LayerContext context, LayerMemory? memory)
+    {
+        var factors = new ProjectionLayer(times.Factors, context, memory);
+        return rows =>
+        {
+            context.Device.Scale(rows.Split(rows.Columns), 1, factors.Run(rows));
+            return rows;
+        };
     }
 
     static Tensor Repeated(Tensor rows, int times, LayerContext context)

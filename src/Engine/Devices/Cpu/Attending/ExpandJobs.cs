@@ -24,7 +24,8 @@ unsafe struct GatherJob : IJob
             at = Widen(Cached.Main, page, row, at);
             at = Widen(Cached.Rotary, page, row, at);
             at = Widen(Cached.Value, page, row, at);
-            Widen(Cached.SharedValue, page, row, at);
+            at = Widen(Cached.SharedValue, page, row, at);
+            Widen(Cached.Ids, page, row, at);
         }
     }
 

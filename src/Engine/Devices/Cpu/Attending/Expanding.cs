@@ -13,11 +13,11 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
 
     /// <summary>Runs the operation; see <see cref="IDevice.AttendExpanded"/>.</summary>
     public void Attend(
-        ScoreRule rule, CpuMatrix keys, CpuMatrix? values, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages,
+        ScoreRule rule, CpuMatrix keys, CpuMatrix? values, CpuGate? gate, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages,
         Tensor destination)
     {
         var shape = new Expansion(keys, values).ShapeOver(cached);
-        var rows = new SpanRows(keys, values, cached);
+        var rows = new SpanRows(keys, values, gate, cached);
         rows.Lay(_rebuilt.Take(rows.Bytes));
         var work = new AttendWork
         {
@@ -33,7 +33,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
             fixed (int* table = pages.Of(run))
             {
                 work.Units = units;
-                Run(work, rows, rule.Turn, cached, table);
+                Run(work, rows, rule.Turn, gate, cached, table);
             }
         }
     }
@@ -47,7 +47,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
         _places.Dispose();
     }
 
-    void Run(AttendWork work, in SpanRows rows, KeyTurn turn, in AttendRows cached, int* table)
+    void Run(AttendWork work, in SpanRows rows, KeyTurn turn, CpuGate? gate, in AttendRows cached, int* table)
     {
         var size = work.StateFloats(AttendWork.UnitQueries);
         var take = new TakeSpanJob { Work = work, States = (float*)_states.Take(_count * size * sizeof(float)), StateFloats = size };
@@ -58,7 +58,9 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
         {
             var from = Math.Max(first, span * AttendWork.SpanRows);
             var count = Math.Min(last + 1, (span + 1) * AttendWork.SpanRows) - from;
-            Rebuild(rows, turn, cached, table, from, count);
+            Rebuild(rows, cached, table, from, count);
+            if (gate is not null) Gate(rows, gate, count);
+            if (!turn.IsEmpty) elements.Rotate(rows.KeyVectors(count, turn.Angles.Columns), turn.Angles.Range(from, count), turn.Interleaved);
             // Position p lies at place p - from; no position before the first is read.
             for (var i = 0; i < _count; i++) work.Units[i].Pages = places - from;
             take.Span = span;
@@ -66,7 +68,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
         }
     }
 
-    void Rebuild(in SpanRows rows, KeyTurn turn, in AttendRows cached, int* table, int from, int count)
+    void Rebuild(in SpanRows rows, in AttendRows cached, int* table, int from, int count)
     {
         var gather = new GatherJob
         {
@@ -80,7 +82,21 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
             products.Multiply(rows.Keys[group], latents, default, rows.Side(rows.Paged.Main, group, count));
             if (rows.Values is not null) products.Multiply(rows.Values[group], latents, default, rows.Side(rows.Paged.Value, group, count));
         }
-        if (!turn.IsEmpty) elements.Rotate(rows.KeyVectors(count, turn.Angles.Columns), turn.Angles.Range(from, count), turn.Interleaved);
+    }
+
+    void Gate(in SpanRows rows, CpuGate gate, int count)
+    {
+        var ids = (Span<int>)stackalloc int[AttendWork.SpanRows];
+        for (var place = 0; place < count; place++) ids[place] = rows.Id(place);
+        elements.Embed(gate.Embedding, ids[..count], 1, rows.Embedded(count));
+        products.Multiply(gate.Keys.SideBySide(1)[0], rows.Embedded(count), default, rows.KeyGates(count).Split(1));
+        products.Multiply(gate.Values.SideBySide(1)[0], rows.Embedded(count), default, rows.ValueGates(count).Split(1));
+        var job = new GateJob
+        {
+            Norm = gate.Norm, Keys = rows.KeyVectors(count, gate.Keys.Outputs), Values = rows.ValueVectors(count, gate.Values.Outputs),
+            KeyGates = rows.KeyGates(count), ValueGates = rows.ValueGates(count),
+        };
+        team.Run(ref job, (count + GateJob.PartRows - 1) / GateJob.PartRows);
     }
 
     // Heads share nothing, so a unit is some rows of one head: fewer of them where that gives every worker its share.

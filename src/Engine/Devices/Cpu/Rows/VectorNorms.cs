@@ -32,7 +32,8 @@ static unsafe class VectorNorms
         }
     }
 
-    static float Sum(float* source, int width)
+    /// <summary>The sum of a vector.</summary>
+    public static float Sum(float* source, int width)
     {
         var sums = Vector512<float>.Zero;
         var i = 0;
@@ -42,7 +43,8 @@ static unsafe class VectorNorms
         return sum;
     }
 
-    static float SumSquares(float* source, float mean, int width)
+    /// <summary>The sum of squared distances from a number.</summary>
+    public static float SumSquares(float* source, float mean, int width)
     {
         var (sums, means) = (Vector512<float>.Zero, Vector512.Create(mean));
         var i = 0;
