@@ -14,17 +14,18 @@ public sealed class ModelTypeTests
     public static TheoryData<string, string> Configurations()
     {
         var data = new TheoryData<string, string>();
-        foreach (var folder in Directory.GetDirectories(Fixtures.Path("hf")).Order(StringComparer.Ordinal))
-            foreach (var config in (string[])["config.json", "config.old.json"])
-                if (File.Exists(Path.Combine(folder, config))) data.Add(Path.GetFileName(folder), config);
+        foreach (var kind in (string[])["hf", "schemes"])
+            foreach (var folder in Directory.GetDirectories(Fixtures.Path(kind)).Order(StringComparer.Ordinal))
+                foreach (var config in (string[])["config.json", "config.old.json"])
+                    if (File.Exists(Path.Combine(folder, config))) data.Add($"{kind}/{Path.GetFileName(folder)}", config);
         return data;
     }
 
     [Theory, MemberData(nameof(Configurations))]
     public void A_key_with_any_other_value_makes_a_plan_or_is_refused(string fixture, string file)
     {
-        using var checkpoint = Checkpoint.Open(Fixtures.Path($"hf/{fixture}"));
-        var original = JsonNode.Parse(File.ReadAllText(Path.Combine(Fixtures.Path($"hf/{fixture}"), file)))!;
+        using var checkpoint = Checkpoint.Open(Fixtures.Path(fixture));
+        var original = JsonNode.Parse(File.ReadAllText(Path.Combine(Fixtures.Path(fixture), file)))!;
         foreach (var path in Paths(original, []).Where(path => path.Length > 0))
             foreach (var value in (string[])["0", "-1", "1", "3", "2147483647", "-0.5", "1e30", "null", "\"x\"", "[]", "[0]", "{}", "true"])
             {
@@ -40,8 +41,8 @@ public sealed class ModelTypeTests
     [Theory, MemberData(nameof(Configurations))]
     public void A_key_that_no_type_knows_is_refused(string fixture, string file)
     {
-        using var checkpoint = Checkpoint.Open(Fixtures.Path($"hf/{fixture}"));
-        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(Fixtures.Path($"hf/{fixture}"), file)))!;
+        using var checkpoint = Checkpoint.Open(Fixtures.Path(fixture));
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(Fixtures.Path(fixture), file)))!;
         config["surprising_factor"] = 2;
         Assert.Contains("surprising_factor", Assert.Throws<CheckpointException>(() => Plan(checkpoint, config)).Message);
     }

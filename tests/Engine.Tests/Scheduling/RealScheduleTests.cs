@@ -37,7 +37,7 @@ public sealed class RealScheduleTests
         Assert.True(preemptions > 20 && hits > 20 && evictions > 20, $"Not crowded enough: {(preemptions, hits, evictions)}");
     }
 
-    static EngineFigures Play(string folder, Random random)
+    internal static EngineFigures Play(string folder, Random random)
     {
         var options = RandomSchedule.Options(random) with
         {

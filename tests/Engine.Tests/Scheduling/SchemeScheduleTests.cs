@@ -1,0 +1,34 @@
+namespace Serving.Tests;
+
+/// <summary>
+/// Crowded engines on every attention scheme: chunks of any size, forks, preemptions and prefix hits at any position, batches of strangers and
+/// cache types. Whatever happens, everybody says, to the last bit, what they say alone in one piece.
+/// </summary>
+public sealed class SchemeScheduleTests
+{
+    static readonly int Schedules = Fixtures.Rounds(10);
+
+    public static TheoryData<string> Schemes() =>
+        [.. Directory.GetDirectories(Fixtures.Path("schemes")).Order(StringComparer.Ordinal).Select(folder => $"schemes/{Path.GetFileName(folder)}")];
+
+    [Theory, MemberData(nameof(Schemes))]
+    public void Everyone_says_in_a_crowd_what_they_say_alone(string fixture)
+    {
+        var (preemptions, hits) = (0L, 0L);
+        for (var seed = 1000; seed < 1000 + Schedules; seed++)
+        {
+            try
+            {
+                var figures = RealScheduleTests.Play(Fixtures.Path(fixture), new Random(seed));
+                preemptions += figures.Preemptions;
+                hits += figures.PrefixHits;
+            }
+            catch (Exception exception)
+            {
+                throw new InvalidOperationException($"Schedule of seed {seed}: {exception.Message}", exception);
+            }
+        }
+
+        Assert.True(preemptions > 0 && hits > 0, $"Not crowded enough: {(preemptions, hits)}");
+    }
+}
