@@ -39,6 +39,7 @@ public sealed class CachedElementsTests
         mlra_gta 30 30 30
         mlra_mfa 28 28 28
         mlra_mla 38 38 38
+        mka_full 160 160 160
         moas 168 168 168
         moas_rope 168 168 168
         qcqa 60 120 40

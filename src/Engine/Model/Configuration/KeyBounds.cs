@@ -14,7 +14,7 @@ static class KeyBounds
             "share_expert_dim", "ffn_hidden_size", "kv_lora_rank"], 1, 1 << 20),
         (["num_attention_heads", "num_key_value_heads", "num_sliding_attention_heads", "head_dim", "qk_nope_head_dim", "qk_rope_head_dim",
             "v_head_dim", "qk_rope_dim", "rope_dim", "gate_embed_dim", "kv_residual_rank", "att_num_query_groups", "gqa_kv_heads",
-            "layer_share_factor", "cla_share_factor", "group_size", "source_key_value_heads"], 1, 1 << 14),
+            "layer_share_factor", "group_size", "source_key_value_heads"], 1, 1 << 14),
         (["num_experts", "num_experts_per_tok", "moe_topk", "n_group", "topk_group", "no_rope_layer_interval"], 1, 1 << 16),
         (["zero_expert_num"], 0, 1 << 16),
         (["n_shared_experts", "num_nextn_predict_layers"], 0, 1 << 10),
