@@ -35,6 +35,8 @@ static class CommandLine
         SettingOptions.AddTo(root, Settings.All);
         root.SetAction((parsed, cancellation) => ServeCommand.RunAsync(SettingOptions.Values(parsed), cancellation));
         root.Add(ServeCommand.Create());
+        root.Add(ChatCommand.Create());
+        root.Add(CompleteCommand.Create());
         root.Add(HealthCommand.Create());
         root.Add(InspectCommand.Create());
         root.Add(EvalCommand.Create());

@@ -8,6 +8,7 @@ using Serving.Devices.Reference;
 using Serving.Diagnostics;
 using Serving.Model;
 using Serving.Sampling;
+using Serving.Server.Embedding;
 using Serving.Text;
 using Serving.Text.Templates;
 
@@ -39,6 +40,13 @@ static partial class ModelLoading
         var read = new SettingReader(SettingOptions.Values(parsed), Environment.GetEnvironmentVariable);
         path ??= read.Text(Settings.Model) ?? DefaultModel() ?? throw new SettingException("Name a model.");
         return Load(new ServerOptions { Model = path, Engine = ServeCommand.EngineFrom(read) }, new());
+    }
+
+    /// <summary>The same as a client of Microsoft.Extensions.AI.</summary>
+    public static ServingChatClient Client(string? path, ParseResult parsed)
+    {
+        var served = Load(path, parsed);
+        return new(served, new() { Model = served.Ids[0] });
     }
 
     /// <summary>Loads what the options name; what is wrong with it is an exception whose message is for people.</summary>
