@@ -4,7 +4,7 @@ using Serving.Scheduling;
 
 namespace Serving.Server;
 
-/// <summary>Everything that can be set from outside, checked; <c>Commands/Settings.cs</c> has the names and the defaults.</summary>
+/// <summary>Everything that can be set from outside, checked; <c>Commands/Options/Settings.cs</c> has the names and the defaults.</summary>
 sealed record ServerOptions
 {
     /// <summary>Folder or file of the checkpoint.</summary>
