@@ -41,6 +41,8 @@ public sealed class GenerationTests(ServerFixture fixture) : IClassFixture<Serve
             """{"prompt": "a\n", "max_tokens": 40, "logprobs": 2, "top_p": 0.9, "temperature": 0.7, "seed": 5, "logit_bias": {"65": 2.5, "66": -100}, "presence_penalty": 0.5, "frequency_penalty": -0.25, "repetition_penalty": 1.1, "min_tokens": 3, "min_p": 0.01, "top_k": 50}""" },
         { "/v1/completions", """{"prompt": [120, 10], "max_tokens": 30, "ignore_eos": true, "logprobs": 1, "stop": ["☃two"], "include_stop_str_in_output": true}""",
             """{"prompt_token_ids": {"ids": [120, 10]}, "max_tokens": 30, "ignore_eos": true, "logprobs": 1, "stop": ["☃two"], "include_stop_str_in_output": true}""" },
+        { "/v1/completions", """{"prompt": "a\n", "max_tokens": 40, "logprobs": 0, "structured_outputs": {"json": "{\"enum\": [\"é\", 17]}"}}""",
+            """{"prompt": "a\n", "max_tokens": 40, "logprobs": 0, "structured_outputs": {"json": "{\"enum\": [\"é\", 17]}"}}""" },
     };
 
     [Theory, MemberData(nameof(Pairs))]
@@ -81,7 +83,7 @@ public sealed class GenerationTests(ServerFixture fixture) : IClassFixture<Serve
     {
         await using var server = await TestServer.StartAsync(o => o with { StrictParameters = true });
         var request = Completing();
-        var skipped = (string[])["model", "prompt", "prompt_token_ids", "chat"];
+        var skipped = (string[])["model", "prompt", "prompt_token_ids", "chat", "structured_outputs"];
         foreach (var field in GenerateRequest.Descriptor.Fields.InDeclarationOrder().Where(field => !skipped.Contains(field.Name)))
         {
             if (field.IsMap)
@@ -92,6 +94,16 @@ public sealed class GenerationTests(ServerFixture fixture) : IClassFixture<Serve
                 field.Accessor.SetValue(request, Sample(field));
         }
         (await server.Grpc.CallAsync(GrpcClient.Generate, request)).All<GenerateReply>();
+        foreach (var field in StructuredOutputs.Descriptor.Fields.InDeclarationOrder())
+        {
+            var form = new StructuredOutputs();
+            if (field.IsRepeated)
+                form.Choice.Add("yes");
+            else
+                field.Accessor.SetValue(form, field.Name switch { "json" => """{"type": "boolean"}""", "regex" => "a+", "grammar" => "root ::= \"a\"", _ => Sample(field) });
+            var shaped = new GenerateRequest { Model = "tiny", Prompt = "x", StructuredOutputs = form };
+            (await server.Grpc.CallAsync(GrpcClient.Generate, shaped)).All<GenerateReply>();
+        }
     }
 
     static object Sample(Google.Protobuf.Reflection.FieldDescriptor field) => field.FieldType switch
@@ -114,6 +126,7 @@ public sealed class GenerationTests(ServerFixture fixture) : IClassFixture<Serve
         { """{"model": "tiny", "prompt": "x", "max_tokens": 600}""", nameof(StatusCode.InvalidArgument), "prompt", "CONTEXT_LENGTH_EXCEEDED" },
         { """{"model": "tiny", "prompt_token_ids": {"ids": [1, 259]}}""", nameof(StatusCode.InvalidArgument), "prompt_token_ids.ids[1]", "INVALID_VALUE" },
         { """{"model": "tiny", "prompt_token_ids": {}}""", nameof(StatusCode.InvalidArgument), "prompt_token_ids", "EMPTY_ARRAY" },
+        { """{"model": "tiny", "prompt": "x", "structured_outputs": {"regex": "("}}""", nameof(StatusCode.InvalidArgument), "structured_outputs.regex", "INVALID_VALUE" },
         { """{"model": "tiny", "chat": {}}""", nameof(StatusCode.InvalidArgument), "chat.messages", "MISSING_REQUIRED_PARAMETER" },
         { """{"model": "tiny", "chat": {"messages": [{"role": "king", "content": "x"}]}}""", nameof(StatusCode.InvalidArgument), "chat.messages[0].role", "INVALID_VALUE" },
         { """{"model": "tiny", "chat": {"messages": [{"role": "user", "content": "x"}]}, "logprobs": 21}""", nameof(StatusCode.InvalidArgument), "logprobs", "INTEGER_ABOVE_MAX_VALUE" },
