@@ -62,6 +62,13 @@ public sealed class LoadedModel : IAsyncDisposable
         return (ceiling.ReadBytesPerSecond, ceiling.FlopsPerSecond);
     }
 
+    /// <summary>What a token at a position reads of the cache: bytes, and tokens, which count by the share of their bytes that is read.</summary>
+    public (long Rows, long Bytes) RowsAt(int position)
+    {
+        var bytes = Layout.Groups.Sum(group => group.TokenBytes * (position + 1L - group.Rows.FirstVisible(position)));
+        return (bytes / Layout.BytesPerToken, bytes);
+    }
+
     /// <summary>Ends the engine, then gives memory and files back.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -76,7 +83,7 @@ public sealed class LoadedModel : IAsyncDisposable
     /// <summary>Half of what the weights leave, but no more than all sequences at full length could fill.</summary>
     long DefaultCacheBytes(EngineOptions options, int longest) => Math.Min(
         Math.Max(0, _device.FreeBytes - Checkpoint.ByteLength) / 2,
-        (Layout.Groups.Sum(group => group.PageBytes * group.MostPages(longest, options.TokensPerStep)) + 2 * Layout.States.PlaceBytes) * options.MaxSequences);
+        (Layout.SequenceBytes(longest, options.TokensPerStep) + 2 * Layout.States.PlaceBytes) * options.MaxSequences);
 
     string Label(EngineOptions options) => $"{Checkpoint.Name}|{_device.Description}|{options.CacheType}|{options.RoundWeights}";
 }

@@ -77,6 +77,9 @@ public sealed class CacheLayout
     /// <summary>Bytes of a cache with this many pages in each group.</summary>
     public long Bytes(ImmutableArray<int> pages) => Groups.Zip(pages, (group, count) => group.PageBytes * count).Sum();
 
+    /// <summary>Bytes of the pages that a sequence of a length holds, with steps of <paramref name="stepTokens"/>.</summary>
+    public long SequenceBytes(int length, int stepTokens) => Groups.Sum(group => group.PageBytes * group.MostPages(length, stepTokens));
+
     /// <summary>
     /// Pages of each group within a budget, in proportion to what one sequence of <paramref name="length"/> tokens holds of each.
     /// Throws ArgumentException when a group would get none.

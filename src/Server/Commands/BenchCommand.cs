@@ -35,9 +35,12 @@ static class BenchCommand
             await using var served = ModelLoading.Load(parsed.GetValue(model), parsed);
             var loaded = (LoadedModel)served.Owner!;
             var (bytes, flops) = loaded.MeasureDevice();
-            var bench = new EngineBench(served.Engine, parsed.GetValue(tokens), parsed.GetValue(context));
+            var bench = new EngineBench(served.Engine, parsed.GetValue(tokens), parsed.GetValue(context)) { RowsAt = loaded.RowsAt };
             var measured = await bench.RunAsync([.. parsed.GetValue(batches)!.Order()], parsed.GetValue(prefill), parsed.GetValue(repeats), cancellation);
-            var report = new BenchReport(served.Ids[0], loaded.Device, loaded.Checkpoint.ByteLength, bytes, flops, measured);
+            var report = new BenchReport(served.Ids[0], loaded.Device, loaded.Checkpoint.ByteLength, bytes, flops, measured)
+            {
+                CacheType = $"{loaded.Layout.Type}", CacheBytesPerToken = loaded.Layout.BytesPerToken,
+            };
             Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(report, BenchJson.Default.BenchReport) : Table(report));
             return 0;
         });
@@ -49,9 +52,10 @@ static class BenchCommand
         var bound = report.ReadBytesPerSecond / report.ModelBytes;
         var single = report.Measured.First(m => m.What == "decode").TokensPerSecond;
         var lines = report.Measured.Select(m =>
-            $"{m.What,-14} batch {m.Batch,3}  {m.TokensPerSecond,8:F1} tokens/s  ({m.Least:F1} to {m.Most:F1})" + (m.What != "decode" ? "" : $"  {m.TokensPerSecond / single:F2}x of batch {report.Measured.First(d => d.What == "decode").Batch}"));
+            $"{m.What,-14} batch {m.Batch,3}  {m.TokensPerSecond,8:F1} tokens/s  ({m.Least:F1} to {m.Most:F1})" + (m.What != "decode" ? "" : $"  {m.TokensPerSecond / single:F2}x of batch {report.Measured.First(d => d.What == "decode").Batch}")
+            + (m.Cache is { } cache ? $"; {cache.NanosecondsPerToken:F0} ns a cached token, {cache.NanosecondsPerByte:F3} ns a cached byte" : ""));
         return $"""
-            {report.Model}, {report.ModelBytes / 1e6:F0} MB of weights, on {report.Device}
+            {report.Model}, {report.ModelBytes / 1e6:F0} MB of weights, on {report.Device}; a token leaves {report.CacheBytesPerToken:N0} bytes in a cache of {report.CacheType}
             the machine reads {report.ReadBytesPerSecond / 1e9:F1} GB/s and multiplies {report.FlopsPerSecond / 1e9:F0} GFLOP/s: at batch 1 memory allows {bound:F1} tokens/s, reached {single:F1} ({single / bound:P0})
             {string.Join('\n', lines)}
             """;
@@ -59,7 +63,12 @@ static class BenchCommand
 }
 
 /// <summary>What the bench of an engine found.</summary>
-sealed record BenchReport(string Model, string Device, long ModelBytes, double ReadBytesPerSecond, double FlopsPerSecond, IReadOnlyList<Measured> Measured);
+sealed record BenchReport(string Model, string Device, long ModelBytes, double ReadBytesPerSecond, double FlopsPerSecond, IReadOnlyList<Measured> Measured)
+{
+    public string CacheType { get; init; } = "";
+
+    public long CacheBytesPerToken { get; init; }
+}
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(BenchReport))]

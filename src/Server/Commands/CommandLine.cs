@@ -39,6 +39,7 @@ static class CommandLine
         root.Add(CompleteCommand.Create());
         root.Add(HealthCommand.Create());
         root.Add(InspectCommand.Create());
+        root.Add(PlanCommand.Create());
         root.Add(EvalCommand.Create());
         root.Add(BenchCommand.Create());
         return root;

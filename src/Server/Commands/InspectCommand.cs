@@ -49,8 +49,8 @@ static class InspectCommand
         Line("model", $"{model.Name} ({model.ModelType}{(model.GgufArchitecture is { } gguf ? $", GGUF architecture {gguf}" : "")})");
         Line("size", $"{model.Parameters:N0} parameters in {model.Bytes:N0} bytes; {model.Layers} layers of width {model.HiddenSize}");
         Line("context", $"{model.ContextLength:N0} tokens");
-        foreach (var kind in model.Attention) Line("attention", $"{kind.Scheme}, {kind.Rows}: {Shape(kind)}; {Ranges(kind.Layers)}");
-        foreach (var kind in model.FeedForward) Line("network", $"{Network(kind)}; {Ranges(kind.Layers)}");
+        foreach (var kind in model.Attention) Line("attention", $"{kind.Scheme}, {kind.Rows}: {Shape(kind)}; {Named(kind.Layers)}");
+        foreach (var kind in model.FeedForward) Line("network", $"{Network(kind)}; {Named(kind.Layers)}");
         foreach (var type in model.Stored) Line("weights", $"{type.Type}: {type.Tensors} tensors, {type.Bytes:N0} bytes");
         foreach (var group in model.Cache)
             Line("cache", $"{group.Rows}: in {group.Attentions} caches a token leaves {group.Elements:N0} values, "
@@ -102,10 +102,7 @@ static class InspectCommand
 
     static string Can(string what, bool can) => can ? what : $"no {what}";
 
-    /// <summary>Ascending numbers as "layers 0-4, 6".</summary>
-    static string Ranges(ImmutableArray<int> layers) => (layers.Length == 1 ? "layer " : "layers ") + string.Join(", ", layers
-        .Select((layer, index) => (Layer: layer, Run: layer - index)).GroupBy(at => at.Run, at => at.Layer)
-        .Select(run => run.First() == run.Last() ? $"{run.First()}" : $"{run.First()}-{run.Last()}"));
+    static string Named(ImmutableArray<int> layers) => $"{(layers.Length == 1 ? "layer" : "layers")} {LayerRanges.Of(layers)}";
 }
 
 /// <summary>What inspect found.</summary>

@@ -109,7 +109,8 @@ static partial class ModelLoading
         };
     }
 
-    static CacheType CacheTypeOf(string name) => name switch
+    /// <summary>The cache type of an option's value.</summary>
+    public static CacheType CacheTypeOf(string name) => name switch
     {
         "auto" => new EngineOptions().CacheType,
         "fp8_e4m3" => CacheType.Fp8,

@@ -19,6 +19,12 @@ public sealed class Cla : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Config.Bool("use_cla", false) || layer.Config.Has("sharing_pattern");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("CLA-2", $"a key and a value of d for each of {sizes.Groups} groups in every second layer", ("key", sizes.Width, sizes.Groups), ("value", sizes.Width, sizes.Groups)) with { SharedLayers = 2 },
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (heads, groups, width, config) = (layer.Heads, layer.Groups, layer.HeadWidth, layer.Config);

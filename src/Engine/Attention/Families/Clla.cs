@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Serving.Devices;
 using Serving.Model;
 
 namespace Serving.Attention.Families;
@@ -19,6 +20,12 @@ public sealed class Clla : IAttentionFamily
 
     /// <inheritdoc/>
     public bool Describes(AttentionContext layer) => layer.Config.Has("layer_share_factor");
+
+    /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        Quantized(sizes) with { SharedLayers = 2 },
+    ];
 
     /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
@@ -42,5 +49,12 @@ public sealed class Clla : IAttentionFamily
         return owner == layer.Layer
             ? plan with { Streams = [latent, rotary] }
             : plan with { Streams = [latent with { OwnedBy = owner }, own ? rotary : rotary with { OwnedBy = owner }] };
+    }
+
+    static SchemeSketch Quantized(HeadSizes sizes)
+    {
+        var sketch = SchemeSketch.OfLatents(
+            "CLLA-2", "a latent of 4 d in four bits, groups of 32, and a rotary key of d / 2 in every second layer", 4 * sizes.Width, 1, sizes.Width / 2);
+        return sketch with { Streams = [sketch.Streams[0] with { Format = CacheType.Int4 }, sketch.Streams[1]] };
     }
 }

@@ -22,6 +22,12 @@ public sealed class Gla : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Has("W_ukv_1.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.OfLatents("GLA-2", "two latents of 2 d and a rotary key of d / 2, as the paper's 256 for heads of 128", 2 * sizes.Width, 2, sizes.Width / 2),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, width, rotary) = (layer.HiddenSize, layer.Heads, layer.HeadWidth, layer.Config.Int("qk_rope_dim"));

@@ -19,6 +19,12 @@ public sealed class Gta : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Has("W_rope_k.weight") && layer.Has("kv_proj.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("GTA", $"a tied key and value of d for each of {sizes.Groups} groups and a rotary key of d / 2", ("tied", sizes.Width, sizes.Groups), ("rotary", sizes.Width / 2, 1)),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, width) = (layer.HiddenSize, layer.Heads, layer.HeadWidth);

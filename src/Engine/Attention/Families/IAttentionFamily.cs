@@ -15,6 +15,9 @@ public interface IAttentionFamily
     /// <summary>Values of model_type that name the family, with Llama's blocks and names around it.</summary>
     ImmutableArray<string> ModelTypes => [];
 
+    /// <summary>What the family would cache in a model of given heads.</summary>
+    IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) => [];
+
     /// <summary>Whether the layer's tensors are of this family.</summary>
     bool Describes(AttentionContext layer);
 
@@ -37,6 +40,9 @@ public static class AttentionFamilies
 
     /// <summary>The GGUF keys of all families.</summary>
     public static ImmutableArray<(string Gguf, string Config)> GgufKeys { get; } = [.. All.SelectMany(family => family.GgufKeys)];
+
+    /// <summary>What each family would cache in a model of given heads.</summary>
+    public static IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) => All.SelectMany(family => family.Sketches(sizes));
 
     /// <summary>A layer's attention by the family that describes it, with what varies any family's.</summary>
     public static AttentionPlan Plan(IAttentionFamily family, AttentionContext layer) => QuantizedLatents.Vary(family.Plan(layer), layer);

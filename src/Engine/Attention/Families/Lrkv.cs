@@ -19,6 +19,13 @@ public sealed class Lrkv : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Has("k_shared_proj.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("LRKV", $"a shared key and value of d, and of each of {sizes.Heads} heads residuals of rank 7 d / 16, as the paper's half of MHA",
+            ("key", sizes.Width + sizes.Heads * (7 * sizes.Width / 16), 1), ("value", sizes.Width + sizes.Heads * (7 * sizes.Width / 16), 1)),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, width, rank) = (layer.HiddenSize, layer.Heads, layer.HeadWidth, layer.Config.Int("kv_residual_rank"));

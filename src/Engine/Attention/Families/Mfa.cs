@@ -15,6 +15,12 @@ public sealed class Mfa : IAttentionFamily
     public bool Describes(AttentionContext layer) => (layer.Has("wq.weight") && layer.Has("k_proj.weight") && layer.Has("v_proj.weight")) || layer.Has("w_q.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("MFA", "one key and one value of 2 d, as the paper's 256 for heads of 128", ("key", 2 * sizes.Width, 1), ("value", 2 * sizes.Width, 1)),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, width) = (layer.HiddenSize, layer.Heads, layer.Config.Int("head_dim"));

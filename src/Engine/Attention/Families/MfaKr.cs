@@ -20,6 +20,12 @@ public sealed class MfaKr : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Has("v_mix.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("MFA-KR", "one key of 2 d, from which values are made", ("key", 2 * sizes.Width, 1)),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, width) = (layer.HiddenSize, layer.Heads, layer.Config.Int("head_dim"));

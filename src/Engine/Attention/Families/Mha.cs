@@ -20,6 +20,14 @@ public sealed class Mha : IAttentionFamily
         || layer.Has("router.0.weight") || layer.Config.Has("kv_head_map") || layer.Config.Has("att_num_query_groups") || layer.Config.Bool("use_cla", false) || Kha.Mixes(layer);
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        Keyed("MHA", $"a key and a value of d for each of {sizes.Heads} heads", sizes.Heads, sizes.Width),
+        Keyed("GQA", $"a key and a value of d for each of {sizes.Groups} groups", sizes.Groups, sizes.Width),
+        Keyed("MQA", "one key and one value of d", 1, sizes.Width),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, groups, width) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.HeadWidth);
@@ -47,6 +55,9 @@ public sealed class Mha : IAttentionFamily
             Rows = layer.Rows,
         };
     }
+
+    static SchemeSketch Keyed(string name, string widths, int groups, int width) =>
+        SchemeSketch.Of(name, widths, ("key", width, groups), ("value", width, groups));
 
     static Projection Turned(AttentionContext layer, Step.Linear product, Step.Normalize? norm, Step? end)
     {

@@ -25,6 +25,12 @@ public sealed class Mla : IAttentionFamily
         && !layer.Config.Has("layer_share_factor") && !Kha.Mixes(layer) && !EgMla.Gates(layer);
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.OfLatents("MLA", "one latent of 4 d and a rotary key of d / 2, as DeepSeek-V2", 4 * sizes.Width, 1, sizes.Width / 2),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, latent) = (layer.HiddenSize, layer.Heads, layer.Config.Int("kv_lora_rank"));

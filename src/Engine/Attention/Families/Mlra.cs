@@ -20,6 +20,12 @@ public sealed class Mlra : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Has("kv_b_proj") || layer.Has("kv_b_proj_1.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.OfLatents("MLRA-4", "four latents of d and a rotary key of d / 2, as the paper's 128", sizes.Width, 4, sizes.Width / 2),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, config, stacked) = (layer.HiddenSize, layer.Heads, layer.Config, layer.Has("kv_b_proj"));

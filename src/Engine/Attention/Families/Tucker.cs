@@ -20,6 +20,12 @@ public sealed class Tucker : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Has("q_core");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("Tucker", "one key and one value of d, as the paper's ranks of 64 for heads of 64", ("key", sizes.Width, 1), ("value", sizes.Width, 1)),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, config) = (layer.HiddenSize, layer.Heads, layer.Config);

@@ -62,7 +62,7 @@ unsafe struct AttendWork
 
     /// <summary>Floats that the turned scales of sixteen rows of any stream take.</summary>
     public readonly int ScaleFloats => Math.Max(
-        ScalesOf(Cached.Main), Math.Max(ScalesOf(Cached.Rotary), ScalesOf(Cached.Value)));
+        Math.Max(ScalesOf(Cached.Main), ScalesOf(Cached.Rotary)), Math.Max(ScalesOf(Cached.Value), ScalesOf(Cached.SharedValue)));
 
     /// <summary>Floats that cover the longest stored row.</summary>
     public readonly int ZeroFloats => Math.Max(

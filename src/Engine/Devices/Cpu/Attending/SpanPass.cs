@@ -95,11 +95,11 @@ unsafe ref struct SpanPass
         else Turned(rows, count, tile, stride);
         var values = _work.Shape.ValueInMain ? main : _work.Cached.Value;
         if (!_work.Shape.ValueInMain) TileRows.Find(values, _unit, _unit.Group, tile, first, count, (nint)_zeros, rows);
-        TileRows.Values(values, rows, count, _work.Shape.ValueWidth, _values);
+        TileRows.Values(values, rows, count, _work.Shape.ValueWidth, _values, _scales);
         if (_work.Shape.SharedValueWidth > 0)
         {
             TileRows.Find(_work.Cached.SharedValue, _unit, 0, tile, first, count, (nint)_zeros, rows);
-            TileRows.Values(_work.Cached.SharedValue, rows, count, _work.Shape.SharedValueWidth, _values + AttendWork.TileRows * _work.OwnValuePadded);
+            TileRows.Values(_work.Cached.SharedValue, rows, count, _work.Shape.SharedValueWidth, _values + AttendWork.TileRows * _work.OwnValuePadded, _scales);
         }
         if (_work.Shape.RotaryWidth == 0) return;
         TileRows.Find(rotary, _unit, 0, tile, first, count, (nint)_zeros, rows);

@@ -42,16 +42,16 @@ static unsafe class TileRows
         }
     }
 
-    /// <summary>Values: panels [64 rows x 32 widths].</summary>
-    public static void Values(in PagedRows stream, nint* rows, int count, int width, float* values)
+    /// <summary>Values: panels [64 rows x 32 widths]; <paramref name="scales"/> is room as for keys.</summary>
+    public static void Values(in PagedRows stream, nint* rows, int count, int width, float* values, float* scales)
     {
         switch (stream.Format.Type)
         {
-            case CacheType.Float32: Values<FloatRows>(stream, rows, count, width, values); break;
-            case CacheType.BFloat16: Values<BFloat16Rows>(stream, rows, count, width, values); break;
-            case CacheType.Fp8: Values<Float8Rows>(stream, rows, count, width, values); break;
-            case CacheType.Int8: Values<Int8Rows>(stream, rows, count, width, values); break;
-            default: Values<Int4Rows>(stream, rows, count, width, values); break;
+            case CacheType.Float32: Values<FloatRows>(stream, rows, count, width, values, scales); break;
+            case CacheType.BFloat16: Values<BFloat16Rows>(stream, rows, count, width, values, scales); break;
+            case CacheType.Fp8: Values<Float8Rows>(stream, rows, count, width, values, scales); break;
+            case CacheType.Int8: Values<Int8Rows>(stream, rows, count, width, values, scales); break;
+            default: Values<Int4Rows>(stream, rows, count, width, values, scales); break;
         }
     }
 
@@ -99,20 +99,20 @@ static unsafe class TileRows
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Values<TCode>(in PagedRows stream, nint* rows, int count, int width, float* values) where TCode : struct, IRowCode
+    static void Values<TCode>(in PagedRows stream, nint* rows, int count, int width, float* values, float* scales) where TCode : struct, IRowCode
     {
         var whole = RowReading.IsRegular(stream.Format) ? width / Lanes.Count * Lanes.Count : 0;
-        var (offset, shift) = (stream.Format.ValueBytes(stream.Width), RowReading.GroupShift(stream.Format));
+        var shift = RowReading.GroupShift(stream.Format);
         for (var i = 0; i < count; i++)
         {
             var row = (byte*)rows[i];
-            var scales = (short*)(row + offset);
             var target = values + i * PanelSize.Outputs;
+            if (TCode.HasScales) RowReading.Scales<TCode>(stream, row, scales);
             var d = 0;
             for (; d < whole; d += Lanes.Count)
             {
                 var loaded = TCode.Load(row, d);
-                if (TCode.HasScales) loaded *= TCode.Scales(Vector512.Create((int)scales[d >> shift]));
+                if (TCode.HasScales) loaded *= scales[d >> shift];
                 loaded.Store(Place(target, d));
             }
             for (; d < PanelSize.Blocks(width) * PanelSize.Block; d++)

@@ -31,6 +31,16 @@ static unsafe class RowReading
     public static float Value(in PagedRows stream, byte* vector, int index) =>
         RowCoding.Decode(stream.Format, new(vector, stream.VectorBytes), stream.Width, index);
 
+    /// <summary>Writes the scales of a vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Scales<TCode>(in PagedRows stream, byte* vector, float* scales) where TCode : struct, IRowCode
+    {
+        var stored = (short*)(vector + stream.Format.ValueBytes(stream.Width));
+        var (count, i) = (stream.Format.Scales(stream.Width), 0);
+        for (; i <= count - Lanes.Count; i += Lanes.Count) TCode.Scales(Lanes.Load16((byte*)(stored + i))).Store(scales + i);
+        for (; i < count; i++) scales[i] = TCode.Scales(Vector512.Create((int)stored[i])).ToScalar();
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Widen<TCode>(in PagedRows stream, byte* vector, int width, float* values) where TCode : struct, IRowCode
     {
