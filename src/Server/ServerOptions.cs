@@ -90,6 +90,12 @@ sealed record EngineSettings
 
     public string CacheDtype { get; init; } = "auto";
 
+    /// <summary>Whether each thread of the CPU device keeps to a processor of its own.</summary>
+    public bool PinsThreads { get; init; }
+
+    /// <summary>auto, float32, int16 or bfloat16.</summary>
+    public string ActivationDtype { get; init; } = "auto";
+
     /// <summary>auto, absorbed or expanded.</summary>
     public string Execution { get; init; } = "auto";
 

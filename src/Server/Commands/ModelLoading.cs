@@ -83,9 +83,16 @@ static partial class ModelLoading
 
     static IDevice DeviceOf(EngineSettings settings) => settings.Device switch
     {
-        "auto" or "cpu" => new CpuDevice(settings.Threads ?? 0),
+        "auto" or "cpu" => new CpuDevice(settings.Threads ?? 0, ActivationsOf(settings), settings.PinsThreads),
         "reference" => new ReferenceDevice(),
         var other => throw new SettingException($"--device {other} is not served by this build; use cpu."),
+    };
+
+    static ActivationType ActivationsOf(EngineSettings settings) => (settings.ActivationDtype, settings.Dtype) switch
+    {
+        ("float32", _) or ("auto", "float32") => ActivationType.Float32,
+        ("bfloat16", _) or ("auto", "bfloat16") => ActivationType.BFloat16,
+        _ => ActivationType.Int16,
     };
 
     static EngineOptions EngineOptionsOf(EngineSettings settings)
@@ -155,7 +162,7 @@ static partial class ModelLoading
 
     static string FingerprintOf(Checkpoint checkpoint, EngineSettings settings)
     {
-        var path = $"{ServerVersion.Text}|{checkpoint.Name}|{checkpoint.ByteLength}|{settings.Device}|{settings.Dtype}|{settings.CacheDtype}|{settings.Execution}";
+        var path = $"{ServerVersion.Text}|{checkpoint.Name}|{checkpoint.ByteLength}|{settings.Device}|{settings.Dtype}|{settings.ActivationDtype}|{settings.CacheDtype}|{settings.Execution}";
         return "fp_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)), 0, 5);
     }
 

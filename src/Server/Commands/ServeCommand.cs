@@ -78,6 +78,7 @@ static class ServeCommand
     {
         Device = read.OneOf(Settings.Device, "auto", "cpu", "cuda", "reference"),
         Dtype = read.OneOf(Settings.Dtype, "auto", "float32", "bfloat16"),
+        ActivationDtype = read.OneOf(Settings.ActivationDtype, "auto", "float32", "int16", "bfloat16"),
         CacheDtype = read.OneOf(Settings.KvCacheDtype, "auto", "float32", "bfloat16", "fp8", "fp8_e4m3", "int8", "int4"),
         Execution = read.OneOf(Settings.Execution, "auto", "absorbed", "expanded"),
         CacheBytes = read.Bytes(Settings.KvCacheMemoryBytes),
@@ -89,6 +90,7 @@ static class ServeCommand
         MaxQueuedTokens = read.Long(Settings.MaxQueuedTokens, 1, long.MaxValue),
         MaxQueueTime = read.Integer(Settings.MaxQueueSeconds, 1, 86_400) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
         PrefixCaching = read.Switch(Settings.EnablePrefixCaching),
+        PinsThreads = read.Switch(Settings.PinThreads),
         Threads = read.Integer(Settings.Threads, 1, 1024),
     };
 

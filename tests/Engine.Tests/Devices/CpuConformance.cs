@@ -5,6 +5,11 @@ namespace Serving.Tests;
 // The suites run it on 1, 2 and 3 threads.
 public sealed class CpuProducts() : ProductConformance(threads => new CpuDevice(threads));
 
+public sealed class CpuInt16Products() : ProductConformance(threads => new CpuDevice(threads, ActivationType.Int16), 3e-5);
+
+// Each input is off by at most 2^-8 of it.
+public sealed class CpuBFloat16Products() : ProductConformance(threads => new CpuDevice(threads, ActivationType.BFloat16), 1.0 / 256);
+
 public sealed class CpuExperts() : ExpertConformance(threads => new CpuDevice(threads));
 
 public sealed class CpuElements() : ElementConformance(threads => new CpuDevice(threads));

@@ -4,7 +4,9 @@ using Serving.Devices.Reference;
 namespace Serving.Tests;
 
 /// <summary>Products with stored matrices, plain and stacked, and rows of a stored table.</summary>
-public abstract class ProductConformance(Func<int, IDevice> create) : DeviceConformance(create)
+/// <param name="create">Makes the device with a number of threads.</param>
+/// <param name="tolerance">Error allowed, in parts of the sum of absolute terms.</param>
+public abstract class ProductConformance(Func<int, IDevice> create, double tolerance = 1e-5) : DeviceConformance(create)
 {
     public static TheoryData<StoredType> Types => [.. Enum.GetValues<StoredType>()];
 
@@ -17,7 +19,7 @@ public abstract class ProductConformance(Func<int, IDevice> create) : DeviceConf
             {
                 // Every pair of neighbours in the two lists; the widest matrix meets few rows, to stay quick.
                 var (rows, width) = (RowCounts[i], outputs[(i + inputs) % outputs.Length]);
-                Agrees($"{type.Name()} {width} x {inputs} on {rows} rows", lab => Multiply(lab, type, rows, inputs, width, bias: i % 2 == 1));
+                Agrees($"{type.Name()} {width} x {inputs} on {rows} rows", lab => Multiply(lab, type, rows, inputs, width, bias: i % 2 == 1), tolerance);
             }
     }
 
@@ -80,7 +82,7 @@ public abstract class ProductConformance(Func<int, IDevice> create) : DeviceConf
                 lab.Device.MultiplyHeads(lab.Device.Load(stored), source, destination);
                 lab.Sizes = Sizes(stored, lab.Read(source));
                 return lab.Read(destination);
-            });
+            }, tolerance);
     }
 
     [Fact]

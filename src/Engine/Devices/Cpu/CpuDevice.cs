@@ -15,11 +15,17 @@ public sealed unsafe class CpuDevice : IDevice
     readonly Dictionary<nint, long> _memory = [];
     readonly List<CpuMatrix> _matrices = [];
 
+    readonly ActivationType _activations;
+
     /// <summary>A device of as many threads, the caller's included; 0 takes one for each processor.</summary>
-    public CpuDevice(int threads = 0)
+    /// <param name="threads">Threads.</param>
+    /// <param name="activations">How far products may round their inputs.</param>
+    /// <param name="pinned">Whether each thread but the caller's keeps to a processor of its own.</param>
+    public CpuDevice(int threads = 0, ActivationType activations = ActivationType.Float32, bool pinned = false)
     {
+        _activations = activations;
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
-        _team = new WorkerTeam(threads == 0 ? Environment.ProcessorCount : threads);
+        _team = new WorkerTeam(threads == 0 ? Environment.ProcessorCount : threads, pinned);
         _products = new Products(_team);
         _attending = new Attending(_team);
         _rows = new RowOperations(_team);
@@ -29,7 +35,7 @@ public sealed unsafe class CpuDevice : IDevice
 
     /// <inheritdoc/>
     public string Description =>
-        $"CPU, {(Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128)}-bit kernels, {_team.Workers} thread(s)";
+        $"CPU, {(Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128)}-bit kernels{PairKernel.Describe(_activations)}, {_team.Workers} thread(s)";
 
     /// <inheritdoc/>
     public long FreeBytes => SystemMemory.FreeBytes();
@@ -62,7 +68,7 @@ public sealed unsafe class CpuDevice : IDevice
         ArgumentNullException.ThrowIfNull(source);
         ShapeChecks.Load(source);
         var (stack, outputs) = source.Shape.Length == 2 ? (1, source.Shape[0]) : (source.Shape[0], source.Shape[1]);
-        var matrix = new CpuMatrix(source.Type, stack, outputs, source.Columns);
+        var matrix = new CpuMatrix(source.Type, stack, outputs, source.Columns, PairKernel.Of(source.Type, _activations));
         matrix.Format.Pack(_team, source, matrix);
         _matrices.Add(matrix);
         return matrix;

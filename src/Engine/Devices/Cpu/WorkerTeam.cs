@@ -26,15 +26,18 @@ sealed unsafe class WorkerTeam : IDisposable
     void* _job;
     volatile bool _stopped;
 
-    /// <summary>Starts <paramref name="workers"/> - 1 threads.</summary>
-    public WorkerTeam(int workers)
+    /// <summary>
+    /// Starts <paramref name="workers"/> - 1 threads, bound to a processor each when asked: a system that is busy otherwise may wake them
+    /// on the caller's.
+    /// </summary>
+    public WorkerTeam(int workers, bool bound = false)
     {
         Workers = workers;
         _threads = new Thread[workers - 1];
         for (var i = 0; i < _threads.Length; i++)
         {
             var worker = i + 1;
-            _threads[i] = new Thread(() => Serve(worker)) { IsBackground = true, Name = $"cpu-worker-{worker}" };
+            _threads[i] = new Thread(() => Serve(worker, bound)) { IsBackground = true, Name = $"cpu-worker-{worker}" };
             _threads[i].Start();
         }
     }
@@ -91,8 +94,9 @@ sealed unsafe class WorkerTeam : IDisposable
         }
     }
 
-    void Serve(int worker)
+    void Serve(int worker, bool bound)
     {
+        if (bound) Processors.Bind(worker);
         while (!_stopped)
         {
             var since = Stopwatch.GetTimestamp();

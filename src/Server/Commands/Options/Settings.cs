@@ -10,6 +10,8 @@ static class Settings
     public static readonly Setting Port = new("port", "8080", "Port to listen on; 0 takes a free one.");
     public static readonly Setting Device = new("device", "auto", "auto, cpu, cuda or reference.");
     public static readonly Setting Dtype = new("dtype", "auto", "Type of weights and arithmetic: auto, float32 or bfloat16.");
+    public static readonly Setting ActivationDtype = new("activation-dtype", "auto",
+        "How far products may round their inputs: float32 (not at all), int16 (against Q4_0, Q4_1 and Q8_0 weights), bfloat16 (against bfloat16 weights too); auto is int16, or what --dtype names.");
     public static readonly Setting KvCacheDtype = new("kv-cache-dtype", "auto", "Type of cached rows: auto (bfloat16), float32, bfloat16, fp8, int8 or int4.");
     public static readonly Setting Execution =
         new("execution", "auto", "How prompts are computed over cached latents: auto (by their length), absorbed or expanded.");
@@ -32,6 +34,8 @@ static class Settings
     public static readonly Setting ShortenEmbeddings =
         new("shorten-embeddings", "false", "Serve 'dimensions': the model was trained for cut embeddings (Matryoshka).") { IsSwitch = true };
     public static readonly Setting Threads = new("threads", null, "Threads of the CPU device; all cores when left out.");
+    public static readonly Setting PinThreads =
+        new("pin-threads", "false", "Keep each thread of the CPU device on a processor of its own; for a machine that does little else.") { IsSwitch = true };
     public static readonly Setting Seed = new("seed", null, "Makes the seeds of requests that bring none reproducible.");
     public static readonly Setting ApiKey = new("api-key", null, "Keys that requests must bring one of.") { IsList = true };
     public static readonly Setting GuardMetrics = new("guard-metrics", "false", "Ask for a key at /metrics too.") { IsSwitch = true };
@@ -58,7 +62,7 @@ static class Settings
 
     /// <summary>What the engine is built with, whichever command builds it.</summary>
     public static readonly Setting[] OfEngine =
-        [Device, Dtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads];
+        [Device, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads];
 
     public static readonly Setting[] All =
     [

@@ -6,9 +6,9 @@ sealed class CpuMatrix : Matrix, IDisposable
     CpuMatrix[] _sides = [];
 
     /// <summary>Takes the memory of a matrix; its panels are zero.</summary>
-    public CpuMatrix(StoredType type, int stack, int outputs, int inputs) : base(stack, outputs, inputs)
+    public CpuMatrix(StoredType type, int stack, int outputs, int inputs, PairKernel? pairs) : base(stack, outputs, inputs)
     {
-        Format = PanelFormat.Of(type);
+        (Format, Pairs) = (PanelFormat.Of(type), pairs);
         Blocks = PanelSize.Blocks(inputs);
         Panels = (outputs + PanelSize.Outputs - 1) / PanelSize.Outputs;
         PanelBytes = Format.PanelBytes(Blocks);
@@ -17,13 +17,16 @@ sealed class CpuMatrix : Matrix, IDisposable
 
     CpuMatrix(CpuMatrix whole, int first, int count) : base(1, count * whole.Panels * PanelSize.Outputs, whole.Inputs)
     {
-        (Format, Blocks, PanelBytes) = (whole.Format, whole.Blocks, whole.PanelBytes);
+        (Format, Pairs, Blocks, PanelBytes) = (whole.Format, whole.Pairs, whole.Blocks, whole.PanelBytes);
         Panels = count * whole.Panels;
         Address = whole.Address + (nint)(first * whole.Panels * whole.PanelBytes);
     }
 
     /// <summary>What can be done with it.</summary>
     public PanelFormat Format { get; }
+
+    /// <summary>What multiplies inputs in pairs, rounded; null where inputs stay float32.</summary>
+    public PairKernel? Pairs { get; }
 
     /// <summary>Blocks of 32 inputs in a row.</summary>
     public int Blocks { get; }

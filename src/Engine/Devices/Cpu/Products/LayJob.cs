@@ -56,14 +56,19 @@ unsafe struct LayJob : IJob
             }
             else
             {
-                for (var i = 0; i < PanelSize.Block; i++) x[i] = Value(source, block * PanelSize.Block + i);
+                for (var i = 0; i < PanelSize.Block; i++) x[i] = RowValues.At(Source, source, block * PanelSize.Block + i);
             }
             if (NeedsSums) *sums = Sum(x);
         }
     }
 
     static float Sum(float* block) => Lanes.Sum(Vector512.Load(block) + Vector512.Load(block + 16));
+}
 
-    readonly float Value(float* row, int column) =>
-        column < Source.Columns ? row[column / Source.Width * (long)Source.HeadStride + column % Source.Width] : 0;
+/// <summary>Values of a row whose vectors may lie apart.</summary>
+static unsafe class RowValues
+{
+    /// <summary>A value of the row at <paramref name="row"/>; zero behind its end.</summary>
+    public static float At(in Tensor tensor, float* row, int column) =>
+        column < tensor.Columns ? row[column / tensor.Width * (long)tensor.HeadStride + column % tensor.Width] : 0;
 }

@@ -40,6 +40,30 @@ unsafe struct Product
 
     public byte* Scratch;
     public long ScratchOfWorker;
+
+    /// <summary>Writes the totals [rows x 32] of a panel to where they belong.</summary>
+    public readonly void Finish(Segment segment, int output, float* totals)
+    {
+        var count = Math.Min(PanelSize.Outputs, Outputs - output);
+        var bias = Bias.IsEmpty ? null : Bias.At(segment.Matrix);
+        var plain = bias is null && count == PanelSize.Outputs && Destination.IsPacked();
+        for (var row = 0; row < segment.Rows; row++, totals += PanelSize.Outputs)
+        {
+            var result = (float*)Results[segment.First + row];
+            if (plain)
+            {
+                Vector512.Load(totals).Store(result + output);
+                Vector512.Load(totals + 16).Store(result + output + 16);
+                continue;
+            }
+            for (var i = 0; i < count; i++)
+                result[Place(Destination, output + i)] = bias is null
+                    ? totals[i]
+                    : totals[i] + bias[Place(Bias, output + i)];
+        }
+    }
+
+    static long Place(in Tensor row, int column) => column / row.Width * (long)row.HeadStride + column % row.Width;
 }
 
 /// <summary>One part is a range of panels against all rows of a segment.</summary>
@@ -68,7 +92,7 @@ unsafe struct ProductJob<TPanel> : IJob where TPanel : struct, IPanel
             new Span<float>(totals, segment.Rows * PanelSize.Outputs).Clear();
             if (segment.Rows <= WideRows || typeof(TPanel) == typeof(F32Panel)) Pass<TPanel>(segment, at, 0, Product.Blocks, totals, 0);
             else Widened(segment, at, totals);
-            Finish(segment, panel * PanelSize.Outputs, totals);
+            Product.Finish(segment, panel * PanelSize.Outputs, totals);
         }
     }
 
@@ -95,29 +119,6 @@ unsafe struct ProductJob<TPanel> : IJob where TPanel : struct, IPanel
             PanelKernel.Run<TRead>(rows, x, sums, panel, first, blocks, totals + start * PanelSize.Outputs);
         }
     }
-
-    readonly void Finish(Segment segment, int output, float* totals)
-    {
-        var count = Math.Min(PanelSize.Outputs, Product.Outputs - output);
-        var bias = Product.Bias.IsEmpty ? null : Product.Bias.At(segment.Matrix);
-        var plain = bias is null && count == PanelSize.Outputs && Product.Destination.IsPacked();
-        for (var row = 0; row < segment.Rows; row++, totals += PanelSize.Outputs)
-        {
-            var result = (float*)Product.Results[segment.First + row];
-            if (plain)
-            {
-                Vector512.Load(totals).Store(result + output);
-                Vector512.Load(totals + 16).Store(result + output + 16);
-                continue;
-            }
-            for (var i = 0; i < count; i++)
-                result[Place(Product.Destination, output + i)] = bias is null
-                    ? totals[i]
-                    : totals[i] + bias[Place(Product.Bias, output + i)];
-        }
-    }
-
-    static long Place(in Tensor row, int column) => column / row.Width * (long)row.HeadStride + column % row.Width;
 }
 
 /// <summary>How rows are cut into blocks of at most 12 that the kernel's registers hold, as evenly as can be.</summary>

@@ -105,34 +105,57 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
 
     void Run(CpuMatrix weights, Tensor bias, Tensor source, Tensor destination)
     {
-        var blocks = weights.Blocks;
-        var direct = _rows == 1 && weights.Inputs % PanelSize.Block == 0 && source.IsPacked();
-        var values = direct ? 0 : (long)_rows * blocks * PanelSize.Block;
-        var inputs = (float*)_inputs.Take((values + (long)_rows * blocks) * sizeof(float));
-        var scratch = weights.Format.ScratchBytes(TileRows);
-        var work = (long)_rows * weights.Inputs * weights.Outputs;
-        var alone = work < TeamWork;
+        var alone = (long)_rows * weights.Inputs * weights.Outputs < TeamWork;
         var panelsOfPart = alone ? weights.Panels : Math.Max(1, weights.Panels * _segments / (4 * team.Workers));
-        var partsOfSegment = (weights.Panels + panelsOfPart - 1) / panelsOfPart;
+        var scratch = weights.Format.ScratchBytes(TileRows);
         fixed (Segment* segments = _segment)
         fixed (nint* sources = _sources, results = _results)
         {
-            var laidAlone = _rows * (long)weights.Inputs < TeamValues;
-            var lay = new LayJob
-            {
-                PartsOfSegment = laidAlone ? 1 : Math.Clamp(2 * team.Workers / _segments, 1, blocks),
-                Segments = segments, Sources = sources, X = direct ? (float*)sources[0] : inputs, Sums = inputs + values, Blocks = blocks,
-                Source = source, Direct = direct, NeedsSums = weights.Format.NeedsSums,
-            };
-            if (!direct || lay.NeedsSums) team.Run(ref lay, _segments * lay.PartsOfSegment, laidAlone);
             var product = new Product
             {
                 Segments = segments, Panels = (byte*)weights.Address, PanelBytes = weights.PanelBytes, PanelsOfMatrix = weights.Panels,
-                PanelsOfPart = panelsOfPart, PartsOfSegment = partsOfSegment, Blocks = blocks, Outputs = weights.Outputs,
-                X = lay.X, Sums = lay.Sums, Results = results, Bias = bias, Destination = destination,
+                PanelsOfPart = panelsOfPart, PartsOfSegment = (weights.Panels + panelsOfPart - 1) / panelsOfPart,
+                Blocks = weights.Blocks, Outputs = weights.Outputs, Results = results, Bias = bias, Destination = destination,
                 Scratch = _workers.Take(scratch * team.Workers), ScratchOfWorker = scratch,
             };
-            weights.Format.Multiply(team, ref product, _segments * partsOfSegment, alone);
+            if (weights.Pairs is { } kernel) RunPairs(weights, kernel, source, sources, product, alone);
+            else Run(weights, source, sources, product, alone);
         }
     }
+
+    void Run(CpuMatrix weights, Tensor source, nint* sources, Product product, bool alone)
+    {
+        var direct = _rows == 1 && weights.Inputs % PanelSize.Block == 0 && source.IsPacked();
+        var values = direct ? 0 : (long)_rows * weights.Blocks * PanelSize.Block;
+        var inputs = (float*)_inputs.Take((values + (long)_rows * weights.Blocks) * sizeof(float));
+        product.X = direct ? (float*)sources[0] : inputs;
+        product.Sums = inputs + values;
+        var lay = new LayJob
+        {
+            PartsOfSegment = LayParts(weights), Segments = product.Segments, Sources = sources, X = product.X, Sums = product.Sums,
+            Blocks = weights.Blocks, Source = source, Direct = direct, NeedsSums = weights.Format.NeedsSums,
+        };
+        if (!direct || lay.NeedsSums) team.Run(ref lay, _segments * lay.PartsOfSegment, LaidAlone(weights));
+        weights.Format.Multiply(team, ref product, _segments * product.PartsOfSegment, alone);
+    }
+
+    void RunPairs(CpuMatrix weights, PairKernel kernel, Tensor source, nint* sources, Product product, bool alone)
+    {
+        var blocks = (long)_rows * weights.Blocks;
+        var pairs = (int*)_inputs.Take(blocks * (16 + 2) * sizeof(float));
+        var scales = (float*)(pairs + blocks * 16);
+        product.Sums = scales + blocks;
+        var lay = new PairLayJob
+        {
+            PartsOfSegment = LayParts(weights), Segments = product.Segments, Sources = sources, X = pairs, Scales = scales, Sums = product.Sums,
+            Blocks = weights.Blocks, Stride = kernel.Stride, IsTurned = kernel.IsTurned, IsBFloat16 = kernel.IsBFloat16, Source = source,
+        };
+        team.Run(ref lay, _segments * lay.PartsOfSegment, LaidAlone(weights));
+        var job = new PairProductJob { Product = product, X = pairs, Scales = scales, Kernel = kernel };
+        team.Run(ref job, _segments * product.PartsOfSegment, alone);
+    }
+
+    bool LaidAlone(CpuMatrix weights) => _rows * (long)weights.Inputs < TeamValues;
+
+    int LayParts(CpuMatrix weights) => LaidAlone(weights) ? 1 : Math.Clamp(2 * team.Workers / _segments, 1, weights.Blocks);
 }
