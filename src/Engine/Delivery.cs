@@ -7,6 +7,8 @@ namespace Serving;
 /// <summary>Tells callers what a committed step has brought, lets forks begin, and ends what has come to its end.</summary>
 sealed class Delivery(Scheduler scheduler, Door door, Pace pace, EngineMetrics metrics, EngineDiagnostics diagnostics)
 {
+    static readonly string[] Reasons = [.. Enum.GetNames<FinishReason>().Select(name => name.ToLowerInvariant())];
+
     readonly TimeProvider _clock = diagnostics.Clock;
     readonly HashSet<Generation> _live = [];
 
@@ -16,6 +18,9 @@ sealed class Delivery(Scheduler scheduler, Door door, Pace pace, EngineMetrics m
     /// <summary>Tokens generated so far.</summary>
     public long Tokens { get; private set; }
 
+    /// <summary>Prompt tokens computed or shared so far, of every prompt once.</summary>
+    public long PromptTokens { get; private set; }
+
     /// <summary>Reports the prompts that the step has completed and lets their forks begin; lists the open pages that they copy.</summary>
     public void Prompts(StepBatch step, PageCopies copies)
     {
@@ -23,6 +28,7 @@ sealed class Delivery(Scheduler scheduler, Door door, Pace pace, EngineMetrics m
         {
             if (sequence.PromptPublished || sequence.Remaining > 0) continue;
             sequence.PromptPublished = true;
+            PromptTokens += sequence.Request.Prompt.Length;
             var generation = sequence.Generation!;
             var pooling = sequence.Request.Pooling;
             generation.Publish(new GenerationEvent.Prompt(sequence.CachedTokens, sequence.Report?.Scores ?? []));
@@ -133,7 +139,7 @@ sealed class Delivery(Scheduler scheduler, Door door, Pace pace, EngineMetrics m
         if (generation.Request.Pooling == Pooling.None) pace.Answered(sequence.Known.Length - sequence.Request.Prompt.Length);
         var later = sequence.Known.Length - sequence.Request.Prompt.Length - 1;
         var between = _clock.GetElapsedTime(sequence.FirstToken, sequence.LastToken);
-        metrics.Finished(end.Reason.ToString(), _clock.GetElapsedTime(generation.Submitted), later > 0 ? between / later : null);
+        metrics.Finished(Reasons[(int)end.Reason], _clock.GetElapsedTime(generation.Submitted), later > 0 ? between / later : null);
         generation.Publish(end);
         if (generation.Unfinished == 0) _live.Remove(generation);
     }

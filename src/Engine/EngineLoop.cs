@@ -15,6 +15,7 @@ sealed class EngineLoop : IDisposable
 {
     readonly IDecoder _decoder;
     readonly EngineOptions _options;
+    readonly CacheLayout _layout;
     readonly EngineDiagnostics _diagnostics;
     readonly TimeProvider _clock;
     readonly EngineMetrics _metrics;
@@ -33,7 +34,7 @@ sealed class EngineLoop : IDisposable
 
     public EngineLoop(IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, EngineDiagnostics diagnostics)
     {
-        (_decoder, _options, _diagnostics, _clock) = (decoder, options.Checked(), diagnostics, diagnostics.Clock);
+        (_decoder, _layout, _options, _diagnostics, _clock) = (decoder, layout, options.Checked(), diagnostics, diagnostics.Clock);
         if (options.PageTokens != layout.PageTokens)
             throw new ArgumentException($"PageTokens is {options.PageTokens}; the cache has pages of {layout.PageTokens}.", nameof(options));
         var longest = Math.Min(options.MaxModelLength ?? int.MaxValue, layout.LongestSequence(size.Pages, options.TokensPerStep));
@@ -161,6 +162,13 @@ sealed class EngineLoop : IDisposable
         PagesHeld = _pages.Pools.Sum(pool => pool.Held),
         PagesCached = _pages.Pools.Sum(pool => pool.Cached),
         PagesFree = _pages.Pools.Sum(pool => pool.Empty),
+        BytesHeld = Bytes(pool => pool.Held),
+        BytesCached = Bytes(pool => pool.Cached),
+        BytesFree = Bytes(pool => pool.Empty),
+        TokenBytes = _layout.BytesPerToken,
+        FullTokenBytes = _layout.FullBytesPerToken(_decoder.HiddenSize),
+        ExpectedWait = Door.WaitOf(""),
+        PromptTokens = _delivery.PromptTokens,
         PageTokens = _options.PageTokens,
         CacheUsage = _pages.Pools.Max(pool => (double)pool.Held / pool.Pages),
         Steps = _steps,
@@ -171,10 +179,14 @@ sealed class EngineLoop : IDisposable
         PrefixHits = _scheduler.Counts.Hits,
         PrefixLookupTokens = _scheduler.Counts.LookupTokens,
         PrefixHitTokens = _scheduler.Counts.HitTokens,
+        PrefixMissesReported = _scheduler.Counts.MissesReported,
+        PrefixMissesShort = _scheduler.Counts.MissesShort,
         Preemptions = _scheduler.Counts.Preemptions,
         PreemptedTokens = _scheduler.Counts.PreemptedTokens,
         Evictions = _pages.Evictions,
     };
+
+    long Bytes(Func<PagePool, int> count) => _pages.Groups.Zip(_pages.Pools, (group, pool) => group.PageBytes * count(pool)).Sum();
 
     /// <summary>Ends the instruments.</summary>
     public void Dispose() => _metrics.Dispose();

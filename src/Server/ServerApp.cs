@@ -16,7 +16,7 @@ namespace Serving.Server;
 /// <summary>Builds the host: one listener, one pipeline, the routes.</summary>
 static class ServerApp
 {
-    static readonly string[] Meters = ["Serving.Engine", ServerMetrics.MeterName, "Microsoft.AspNetCore.Hosting"];
+    static readonly string[] Meters = ["Serving.Engine", ServerMetrics.MeterName, "Microsoft.AspNetCore.Hosting", "System.Runtime"];
 
     /// <summary>A router may bring all its clients on one connection.</summary>
     const int StreamsPerConnection = 1000;
@@ -94,7 +94,7 @@ static class ServerApp
         HealthEndpoints.Map(app, app.Services.GetRequiredService<EngineHost>());
         OpenApiDocument.Map(app);
         PlaygroundEndpoint.Map(app);
-        MetricsEndpoint.Map(app, app.Services.GetRequiredService<MetricStore>());
+        MetricsEndpoint.Map(app, app.Services.GetRequiredService<MetricStore>(), app.Services.GetRequiredService<EngineHost>());
         app.Services.GetRequiredService<OpenAiEndpoints>().Map(app);
         GrpcServices.Map(app);
     }

@@ -36,6 +36,12 @@ public sealed class CacheLayout
         if (Groups.IsEmpty) throw new ArgumentException($"None of the {layers.Length} layers caches anything.", nameof(layers));
     }
 
+    /// <summary>
+    /// Bytes that a token would take if every layer cached keys and values as wide as the hidden state, one head of its own for each query
+    /// head, in 16 bits or, where this cache has 32, in 32.
+    /// </summary>
+    public long FullBytesPerToken(int hiddenSize) => 2L * hiddenSize * _layers.Length * (Type == CacheType.Float32 ? sizeof(float) : sizeof(ushort));
+
     /// <summary>Tokens of a page, in every group.</summary>
     public int PageTokens { get; }
 

@@ -51,6 +51,9 @@ public sealed class PageLedger
     /// <summary>The groups of layers.</summary>
     public ImmutableArray<PageGroup> Groups => _groups;
 
+    /// <summary>Tokens of a page.</summary>
+    public int PageTokens => _pageTokens;
+
     /// <summary>The pool of each group.</summary>
     public IReadOnlyList<PagePool> Pools => _pools;
 

@@ -18,6 +18,36 @@ public readonly record struct EngineFigures
     /// <summary>Free pages without content.</summary>
     public int PagesFree { get; init; }
 
+    /// <summary>Bytes of pages in tables.</summary>
+    public long BytesHeld { get; init; }
+
+    /// <summary>Bytes of free pages whose rows can still be shared.</summary>
+    public long BytesCached { get; init; }
+
+    /// <summary>Bytes of free pages without content.</summary>
+    public long BytesFree { get; init; }
+
+    /// <summary>Bytes of a token in all layers.</summary>
+    public long TokenBytes { get; init; }
+
+    /// <summary>Bytes of a token if every query head had a key and a value of its own.</summary>
+    public long FullTokenBytes { get; init; }
+
+    /// <summary>How long a request that comes now is expected to wait.</summary>
+    public TimeSpan ExpectedWait { get; init; }
+
+    /// <summary>Prompt tokens of requests whose prompt was computed.</summary>
+    public long PromptTokens { get; init; }
+
+    /// <summary>Admissions that found no prefix because every row of their prompt is reported.</summary>
+    public long PrefixMissesReported { get; init; }
+
+    /// <summary>Admissions that found no prefix because they fill no page.</summary>
+    public long PrefixMissesShort { get; init; }
+
+    /// <summary>Admissions that found no prefix because none was cached.</summary>
+    public long PrefixMissesUnseen => PrefixLookups - PrefixHits - PrefixMissesReported - PrefixMissesShort;
+
     /// <summary>Tokens of a page.</summary>
     public int PageTokens { get; init; }
 

@@ -13,6 +13,7 @@ sealed class EngineMetrics : IDisposable
 
     static readonly KeyValuePair<string, object?>
         Schedule = new("phase", "schedule"), Forward = new("phase", "forward"), Sample = new("phase", "sample"),
+        Unseen = new("reason", "unseen"), Short = new("reason", "short"), Reported = new("reason", "reported"),
         Held = new("state", "held"), Cached = new("state", "cached"), Free = new("state", "free");
 
     static readonly InstrumentAdvice<double> Seconds = new()
@@ -87,17 +88,29 @@ sealed class EngineMetrics : IDisposable
         meter.CreateObservableGauge("serving.cache.pages", () => ByState(1), "{page}", "Cache pages, by state.");
         meter.CreateObservableGauge("serving.cache.tokens", () => ByState(figures().PageTokens), "{token}", "Tokens that pages have room for.");
 
+        meter.CreateObservableGauge("serving.cache.memory", () => Bytes(figures()), "By", "Bytes of cache pages, by state.");
+        meter.CreateObservableGauge("serving.cache.token_size", () => figures().TokenBytes, "By", "Bytes of a token in all layers.");
+        meter.CreateObservableGauge("serving.cache.full_token_size", () => figures().FullTokenBytes, "By",
+            "Bytes of a token if every query head had a key and a value of its own.");
+        meter.CreateObservableGauge("serving.cache.saved", () => Saved(figures()), "By", "Bytes that the pages in use would take more, had every query head its own.");
+        meter.CreateObservableGauge("serving.queue.expected_wait", () => figures().ExpectedWait.TotalSeconds, "s", "How long a request that comes now is expected to wait.");
+
         IEnumerable<Measurement<long>> ByState(long factor)
         {
             var now = figures();
             return [new(now.PagesHeld * factor, Held), new(now.PagesCached * factor, Cached), new(now.PagesFree * factor, Free)];
         }
+
+        static IEnumerable<Measurement<long>> Bytes(EngineFigures now) => [new(now.BytesHeld, Held), new(now.BytesCached, Cached), new(now.BytesFree, Free)];
+
+        static double Saved(EngineFigures now) => (now.BytesHeld + now.BytesCached) * ((double)now.FullTokenBytes / Math.Max(1, now.TokenBytes) - 1);
     }
 
     static void Totals(Meter meter, Func<EngineFigures> figures)
     {
         Total("serving.steps", "{step}", "Steps computed.", now => now.Steps);
         Total("serving.tokens.computed", "{token}", "Rows computed.", now => now.Rows);
+        Total("serving.tokens.prompt", "{token}", "Tokens of computed prompts.", now => now.PromptTokens);
         Total("serving.tokens.generated", "{token}", "Tokens generated.", now => now.GeneratedTokens);
         Total("serving.preemptions", "{preemption}", "Sequences that lost their pages to others.", now => now.Preemptions);
         Total("serving.preemptions.tokens", "{token}", "Computed rows lost with them.", now => now.PreemptedTokens);
@@ -106,6 +119,11 @@ sealed class EngineMetrics : IDisposable
         Total("serving.prefix.hits", "{lookup}", "Admissions that found one.", now => now.PrefixHits);
         Total("serving.prefix.lookup_tokens", "{token}", "Tokens that admissions asked for.", now => now.PrefixLookupTokens);
         Total("serving.prefix.hit_tokens", "{token}", "Tokens whose rows were shared instead of computed.", now => now.PrefixHitTokens);
+
+        meter.CreateObservableCounter("serving.prefix.misses", () => Misses(figures()), "{lookup}", "Admissions that found no shared prefix, by reason.");
+
+        static IEnumerable<Measurement<long>> Misses(EngineFigures now) =>
+            [new(now.PrefixMissesUnseen, Unseen), new(now.PrefixMissesShort, Short), new(now.PrefixMissesReported, Reported)];
 
         void Total(string name, string unit, string description, Func<EngineFigures, long> figure) =>
             meter.CreateObservableCounter(name, () => figure(figures()), unit, description);

@@ -21,10 +21,18 @@ public sealed class ScheduleCounts
     /// <summary>Computed rows that were lost with them.</summary>
     public long PreemptedTokens { get; private set; }
 
-    internal void Looked(Sequence sequence, int shared)
+    /// <summary>Admissions that could share nothing because every row of their prompt is reported.</summary>
+    public long MissesReported { get; private set; }
+
+    /// <summary>Admissions that could share nothing because they fill no page.</summary>
+    public long MissesShort { get; private set; }
+
+    internal void Looked(Sequence sequence, int shared, bool reuse, int pageTokens)
     {
         Lookups++;
         LookupTokens += sequence.Known.Length;
+        if (!reuse) MissesReported++;
+        else if (sequence.Known.Length <= pageTokens) MissesShort++;
         if (shared == 0) return;
         Hits++;
         HitTokens += shared;

@@ -128,7 +128,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
 
         foreach (var fork in next.Forks) pages.TakeSpare(fork.Tables, next.Known.Length);
         _waiting.Remove(next);
-        Counts.Looked(next, shared);
+        Counts.Looked(next, shared, reuse, pages.PageTokens);
         next.Computed = shared;
         if (!next.PromptPublished) next.CachedTokens = shared;
         Run(next);

@@ -1,9 +1,16 @@
 namespace Serving.Server.Http;
 
 /// <summary>What a client is told of whatever ended its request.</summary>
-sealed class RequestErrors(ServerOptions options, ILogger<RequestErrors> logger)
+sealed class RequestErrors(ServerOptions options, ServerMetrics metrics, ILogger<RequestErrors> logger)
 {
     public ApiError Of(Exception error, HttpContext http)
+    {
+        var told = Told(error, http);
+        metrics.Refused(told);
+        return told;
+    }
+
+    ApiError Told(Exception error, HttpContext http)
     {
         switch (Deadline.Reason(http, error))
         {

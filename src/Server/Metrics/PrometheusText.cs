@@ -4,19 +4,23 @@ using System.Text;
 namespace Serving.Server.Metrics;
 
 /// <summary>Prints families as Prometheus text 0.0.4 or OpenMetrics 1.0.0; names follow OpenTelemetry's rules for Prometheus.</summary>
-sealed class PrometheusText(bool openMetrics)
+/// <param name="openMetrics">Which of the two.</param>
+/// <param name="model">Label <c>model_name</c> of the names that routers read.</param>
+sealed class PrometheusText(bool openMetrics, string model)
 {
+    const string Count = "_count";
+
     readonly StringBuilder _text = new();
 
-    public static string Print(IEnumerable<MetricFamily> families, bool openMetrics)
+    public static string Print(IEnumerable<MetricFamily> families, bool openMetrics, string model = "")
     {
-        var printer = new PrometheusText(openMetrics);
+        var printer = new PrometheusText(openMetrics, model);
         foreach (var family in families)
         {
             var name = NameOf(family);
-            printer.Family(name, family);
+            printer.Family(name, family, isAlias: false);
             if (VllmNames.TryGetValue(name, out var alias))
-                printer.Family(alias, family);
+                printer.Family(alias, family, isAlias: true);
         }
         return printer._text.Append(openMetrics ? "# EOF\n" : "").ToString();
     }
@@ -30,6 +34,11 @@ sealed class PrometheusText(bool openMetrics)
         ["serving_prefix_lookup_tokens"] = "vllm:prefix_cache_queries",
         ["serving_prefix_hit_tokens"] = "vllm:prefix_cache_hits",
         ["serving_tokens_generated"] = "vllm:generation_tokens",
+        ["serving_tokens_prompt"] = "vllm:prompt_tokens",
+        ["serving_finished"] = "vllm:request_success",
+        ["serving_inter_token_duration_seconds"] = "vllm:inter_token_latency_seconds",
+        ["serving_queue_duration_seconds"] = "vllm:request_queue_time_seconds",
+        ["serving_step_tokens"] = "vllm:iteration_tokens_total",
         ["serving_preemptions"] = "vllm:num_preemptions",
         ["gen_ai_server_time_to_first_token_seconds"] = "vllm:time_to_first_token_seconds",
         ["gen_ai_server_time_per_output_token_seconds"] = "vllm:time_per_output_token_seconds",
@@ -41,6 +50,9 @@ sealed class PrometheusText(bool openMetrics)
         var name = new StringBuilder(family.Instrument.Name.Length + 8);
         foreach (var c in family.Instrument.Name)
             name.Append(char.IsAsciiLetterOrDigit(c) || c == '_' ? c : '_');
+        // The format keeps this ending for histograms.
+        if (name.ToString().EndsWith(Count, StringComparison.Ordinal))
+            name.Length -= Count.Length;
         var unit = (family.Instrument.Unit, family.Kind) switch
         {
             ("s", _) => "_seconds",
@@ -52,7 +64,7 @@ sealed class PrometheusText(bool openMetrics)
         return name.Append(unit).ToString();
     }
 
-    void Family(string name, MetricFamily family)
+    void Family(string name, MetricFamily family, bool isAlias)
     {
         var sample = family.Kind == MetricKind.Counter ? name + "_total" : name;
         var described = openMetrics ? name : sample;
@@ -62,29 +74,34 @@ sealed class PrometheusText(bool openMetrics)
         family.Visit(series =>
         {
             if (family.Kind == MetricKind.Histogram)
-                Histogram(name, family.Bounds, series);
+                Histogram(name, family.Bounds, series, isAlias);
             else
-                Sample(sample, series, null, series.Value);
+                Sample(sample, series, null, series.Value, isAlias);
         });
     }
 
-    void Histogram(string name, double[] bounds, MetricSeries series)
+    void Histogram(string name, double[] bounds, MetricSeries series, bool isAlias)
     {
         var total = 0L;
         for (var i = 0; i < bounds.Length; i++)
-            Sample(name + "_bucket", series, Number(bounds[i]), total += series.Counts[i]);
-        Sample(name + "_bucket", series, "+Inf", total += series.Counts[^1]);
-        Sample(name + "_sum", series, null, series.Value);
-        Sample(name + "_count", series, null, total);
+            Sample(name + "_bucket", series, Number(bounds[i]), total += series.Counts[i], isAlias);
+        Sample(name + "_bucket", series, "+Inf", total += series.Counts[^1], isAlias);
+        Sample(name + "_sum", series, null, series.Value, isAlias);
+        Sample(name + "_count", series, null, total, isAlias);
     }
 
-    void Sample(string name, MetricSeries series, string? bound, double value)
+    void Sample(string name, MetricSeries series, string? bound, double value, bool isAlias)
     {
         _text.Append(name);
         var before = '{';
+        if (isAlias && model.Length > 0)
+        {
+            Label(before, "model_name", model);
+            before = ',';
+        }
         foreach (var (key, tag) in series.Tags)
         {
-            Label(before, key.Replace('.', '_'), Convert.ToString(tag, CultureInfo.InvariantCulture) ?? "");
+            Label(before, isAlias && key == "reason" ? "finished_reason" : key.Replace('.', '_'), Convert.ToString(tag, CultureInfo.InvariantCulture) ?? "");
             before = ',';
         }
         if (bound is not null)

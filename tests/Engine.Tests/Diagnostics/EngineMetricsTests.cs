@@ -52,7 +52,7 @@ public sealed class EngineMetricsTests
         Assert.Equal([1.75], seen["gen_ai.server.request.duration"]);
         Assert.Equal([0.25, 0.25, 0.25], seen["serving.step.duration phase=forward"]);
         Assert.Equal([5.0, 1.0, 1.0], seen["serving.step.tokens"]);
-        Assert.Equal([1.0], seen["serving.finished reason=Length"]);
+        Assert.Equal([1.0], seen["serving.finished reason=length"]);
         Assert.Equal([2.0], seen["serving.cache.pages state=held"]);
         Assert.Equal([8.0], seen["serving.cache.tokens state=held"]);
         Assert.Equal([0.1], seen["serving.cache.usage"]);

@@ -21,11 +21,25 @@ public sealed partial class MetricsTests(ServerFixture fixture) : IClassFixture<
         Assert.True(samples["serving_tokens_generated_total"] >= 5);
         Assert.Equal(1, samples["serving_http_ignored_parameters_total"]);
         Assert.Equal(0, samples["serving_sequences_waiting"]);
-        Assert.Equal(0, samples["vllm:num_requests_waiting"]);
+        Assert.Equal(0, samples["vllm:num_requests_waiting{model_name=\"org/tiny\"}"]);
+        Assert.True(samples["vllm:request_success_total{model_name=\"org/tiny\",finished_reason=\"length\"}"] >= 1);
+        Assert.True(samples["vllm:prompt_tokens_total{model_name=\"org/tiny\"}"] >= 1);
+        Assert.Equal(samples["serving_cache_token_size_bytes"], samples["serving_cache_memory_bytes{state=\"free\"}"] / samples["serving_cache_tokens{state=\"free\"}"]);
+        Assert.True(samples["serving_prefix_misses_total{reason=\"short\"}"] >= 1);
+        Assert.Contains(samples.Keys, name => name.StartsWith("dotnet_process_memory_working_set", StringComparison.Ordinal));
         Assert.InRange(samples["serving_cache_usage_ratio"], 0, 1);
         Assert.Contains("serving_cache_pages{state=\"free\"}", samples.Keys);
         Assert.Contains(samples.Keys, name => name.StartsWith("http_server_request_duration_seconds_bucket{", StringComparison.Ordinal));
         Assert.Contains(samples.Keys, name => name.StartsWith("serving_info{model=", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Errors_are_counted_by_status_and_code()
+    {
+        using var refused = await fixture.Server.PostAsync("/v1/completions", """{"model": "nobody"}""");
+        using var reply = await fixture.Server.GetAsync("/metrics");
+        var samples = Parse(await reply.Content.ReadAsStringAsync(Stop), openMetrics: false);
+        Assert.True(samples["serving_http_errors_total{status=\"404\",code=\"model_not_found\"}"] >= 1);
     }
 
     [Fact]
