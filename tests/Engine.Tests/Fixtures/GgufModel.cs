@@ -31,13 +31,14 @@ static partial class GgufModel
     /// <param name="architecture">Name of the GGUF architecture.</param>
     /// <param name="folder">Where the file goes.</param>
     /// <param name="split">As newer files hold latent attention.</param>
+    /// <param name="fused">Gates and ups of experts in one stack, as the converter makes on request.</param>
     /// <param name="packed">Stored type of stacked experts, number and bytes of a tensor's values; null for F32.</param>
     public static string Write(
-        TinyModel model, string architecture, string folder, bool split = false, (uint Type, Func<float[], byte[]> Pack)? packed = null)
+        TinyModel model, string architecture, string folder, bool split = false, bool fused = false, (uint Type, Func<float[], byte[]> Pack)? packed = null)
     {
         var file = new GgufBytes();
         GgufHeader.Write(file, model.Config, architecture, split);
-        foreach (var (name, tensor) in Stacked(Adjusted(model, architecture)))
+        foreach (var (name, tensor) in Fused(Stacked(Adjusted(model, architecture)), fused))
         {
             var renamed = Renamed(name, architecture);
             if (split && renamed.Contains("attn_kv_b.")) Split(file, renamed, tensor, model.Int("num_attention_heads"), model.Int("qk_nope_head_dim"));
@@ -134,6 +135,17 @@ static partial class GgufModel
             yield return (experts.Key.Replace("mlp.X.", "ffn_"), new([parts.Length, .. parts[0].Shape], [.. parts.SelectMany(part => part.Values)]));
         }
         foreach (var tensor in all.Where(t => !Expert().IsMatch(t.Name))) yield return tensor;
+    }
+
+    static IEnumerable<(string Name, TinyTensor Tensor)> Fused(IEnumerable<(string Name, TinyTensor Tensor)> tensors, bool fused)
+    {
+        const string Gate = "ffn_gate_exps", Up = "ffn_up_exps";
+        var ups = tensors.Where(t => t.Name.Contains(Up)).ToDictionary(t => t.Name, t => t.Tensor);
+        foreach (var (name, gate) in tensors)
+            if (!fused || !(name.Contains(Gate) || name.Contains(Up))) yield return (name, gate);
+            else if (name.Contains(Gate) && ups[name.Replace(Gate, Up)] is var up && gate.Shape is [var experts, var rows, var columns])
+                yield return (name.Replace(Gate, "ffn_gate_up_exps"), new([experts, 2 * rows, columns],
+                    [.. gate.Values.Chunk(rows * columns).Zip(up.Values.Chunk(rows * columns), (g, u) => g.Concat(u)).SelectMany(both => both)]));
     }
 
     // Keys [heads, latent, content], values [heads, value, latent].

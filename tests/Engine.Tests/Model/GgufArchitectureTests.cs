@@ -46,6 +46,17 @@ public sealed class GgufArchitectureTests
         Golden.Near(whole.Prefill(prompt, 70, 80), file.Prefill(prompt, 70, 80), 1e-4f, modelType);
     }
 
+    [Theory, InlineData("hf/qwen3_moe", "qwen3moe"), InlineData("hf/deepseek_v3", "deepseek2")]
+    public void Gates_and_ups_of_experts_may_lie_in_one_stack(string fixture, string architecture)
+    {
+        using var folder = new TemporaryFolder();
+        var path = GgufModel.Write(TinyModel.Of(fixture), architecture, folder.Path, fused: true);
+        using var golden = Golden.Open(fixture);
+        using var harness = new DecoderHarness(Checkpoint.Open(path), new ReferenceDevice());
+        var test = golden.Cases[0];
+        Golden.Near(test.Logits, harness.Prefill(test.Prompt, test.Prompt.Length, test.Limit), golden.Tolerance, fixture);
+    }
+
     [Fact]
     public void Layers_that_predict_further_tokens_are_left_out()
     {

@@ -167,12 +167,18 @@ public sealed class SchedulerTests
     {
         using var lab = Lab(pages: 6, budget: 8, rows: [new(window, chunk)]);
         var generation = lab.Submit(Ask(prompt: 50, tokens: 200));
-        var most = 0;
-        for (; lab.Step(); most = Math.Max(most, lab.Figures.PagesHeld))
+        var (most, mostDecoding) = (0, 0);
+        for (var step = 1; lab.Step(); step++)
         {
+            most = Math.Max(most, lab.Figures.PagesHeld);
+            // The prompt takes seven steps.
+            if (step > 7) mostDecoding = Math.Max(mostDecoding, lab.Figures.PagesHeld);
         }
 
         Assert.InRange(most, 1, lab.Layout.Groups[0].MostPages(250, 8));
+        // One token reads the last rows alone: as many pages as those can touch.
+        var rows = chunk == 0 ? window : window == 0 ? chunk : Math.Min(window, chunk);
+        Assert.InRange(mostDecoding, 1, (rows - 2) / lab.Layout.PageTokens + 2);
         Assert.Equal(lab.Alone(generation).Tokens, Heard.Of(generation).Choices[0].Tokens);
     }
 
