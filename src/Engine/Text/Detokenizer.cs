@@ -3,7 +3,10 @@ using System.Text;
 namespace Serving.Text;
 
 /// <summary>Ids into text, one after the other; the state between them.</summary>
-sealed class Detokenizer(Tokenizer tokenizer, bool skipSpecial)
+/// <param name="tokenizer">The vocabulary.</param>
+/// <param name="skipSpecial">Leave control tokens out.</param>
+/// <param name="shown">Control tokens that are spelled out all the same.</param>
+sealed class Detokenizer(Tokenizer tokenizer, bool skipSpecial, IReadOnlySet<int>? shown = null)
 {
     readonly Utf8Stream _utf8 = new(tokenizer.DecodeRules.MarkEachInvalidByte);
     bool _started;
@@ -11,9 +14,10 @@ sealed class Detokenizer(Tokenizer tokenizer, bool skipSpecial)
     /// <summary>Appends the text that <paramref name="id"/> completes.</summary>
     public void Push(int id, StringBuilder text)
     {
-        if (skipSpecial && tokenizer.IsSpecial(id))
+        var spelled = shown?.Contains(id) == true;
+        if (skipSpecial && !spelled && tokenizer.IsSpecial(id))
             return;
-        var bytes = tokenizer.Bytes(id);
+        var bytes = spelled ? Encoding.UTF8.GetBytes(tokenizer.Token(id)) : tokenizer.Bytes(id);
         if (bytes.IsEmpty)
             return;
         if (!_started && tokenizer.DecodeRules.DropFirstSpace && tokenizer.Kind(id) is not TokenKind.Byte && bytes[0] == ' ')

@@ -9,10 +9,14 @@ public sealed class TextStream
     readonly StringBuilder _text = new();
 
     /// <summary>A stream that continues <paramref name="prompt"/>: its text is not repeated, but a first space is kept and a character it left open is completed.</summary>
-    public TextStream(Tokenizer tokenizer, ReadOnlySpan<int> prompt = default, bool skipSpecial = true)
+    /// <param name="tokenizer">The vocabulary.</param>
+    /// <param name="prompt">What the text follows.</param>
+    /// <param name="skipSpecial">Leave control tokens out.</param>
+    /// <param name="shown">Control tokens that are spelled out all the same.</param>
+    public TextStream(Tokenizer tokenizer, ReadOnlySpan<int> prompt = default, bool skipSpecial = true, IReadOnlySet<int>? shown = null)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        _detokenizer = new(tokenizer, skipSpecial);
+        _detokenizer = new(tokenizer, skipSpecial, shown);
         foreach (var id in prompt)
         {
             _detokenizer.Push(id, _text);

@@ -14,17 +14,21 @@ readonly record struct TextPiece(string Text, ImmutableArray<TokenText> Tokens);
 /// <summary>One answer on its way from tokens to text: holds back parts of characters and what may become a stop string.</summary>
 sealed class ChoiceText(GenerationFields fields, Tokenizer? tokenizer, ReadOnlySpan<int> prompt)
 {
-    readonly TextStream? _stream = tokenizer is null ? null : new(tokenizer, prompt, fields.SkipsSpecial);
+    readonly TextStream? _stream = tokenizer is null ? null : new(tokenizer, prompt, fields.SkipsSpecial, fields.Shown);
     readonly StopStrings _stops = new(fields.Stops, fields.IncludesStop);
     readonly Queue<TokenText> _held = [];
     int _decoded;
     int _released;
+    bool _ended;
 
     /// <summary>Tokens generated so far.</summary>
     public int Count { get; private set; }
 
     /// <summary>Whether a stop string was found: what follows does not belong to the answer.</summary>
-    public bool IsStopped => _stops.Stop is not null;
+    public bool IsStopped => _ended || _stops.Stop is not null;
+
+    /// <summary>Ends the answer where it is.</summary>
+    public void Stop() => _ended = true;
 
     public TextPiece Push(SampledToken token)
     {

@@ -26,6 +26,9 @@ sealed record GenerationFields
 
     public bool SkipsSpecial { get; init; } = true;
 
+    /// <summary>Control tokens that are spelled out even where others are left out.</summary>
+    public IReadOnlySet<int>? Shown { get; init; }
+
     public bool IncludesStop { get; init; }
 
     public bool ReturnsTokenIds { get; init; }

@@ -13,6 +13,7 @@ namespace Serving.Server.OpenAi;
 [JsonSerializable(typeof(float[]))]
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(Usage))]
+[JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(ModelList))]
 [JsonSerializable(typeof(TokenizeReply))]
 [JsonSerializable(typeof(DetokenizeReply))]

@@ -73,6 +73,14 @@ sealed class TextRun : IDisposable
         }
     }
 
+    /// <summary>Ends the answer of a delta with it.</summary>
+    public void Stop(TextDelta delta)
+    {
+        var choice = delta.Index % _texts[delta.Prompt].Length;
+        _texts[delta.Prompt][choice].Stop();
+        _generations[delta.Prompt].Stop(choice);
+    }
+
     public void Dispose() => _generations.ForEach(generation => generation.Dispose());
 
     TextDelta Next(int prompt, GenerationEvent.Token token)

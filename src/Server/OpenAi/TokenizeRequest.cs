@@ -15,7 +15,7 @@ static class TokenizeRequest
                 : ApiException.Missing("prompt");
         var ids = read.String("prompt") is { } prompt
             ? tokenizer.Encode(prompt, addSpecial: read.Flag("add_special_tokens") ?? true, parseSpecial: true)
-            : ChatRequest.PromptOf(read, model, options);
+            : ChatPrompt.Read(read, model, options, tools: null).Ids;
         return new(ids.Length, model.MaxLength, ids)
         {
             TokenStrs = read.Flag("return_token_strs") == true ? [.. ids.Select(tokenizer.Token)] : null,

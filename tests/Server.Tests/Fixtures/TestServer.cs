@@ -11,6 +11,7 @@ using Serving.Devices;
 using Serving.Diagnostics;
 using Serving.Sampling;
 using Serving.Server;
+using Serving.Text.Templates;
 
 namespace Serving.Tests;
 
@@ -136,7 +137,7 @@ sealed class TestServer : IAsyncDisposable
             Engine = new(decoder, layout, new([4096 + (options.Engine.MaxLength ?? 0) / engine.PageTokens]), engine, diagnostics),
             Ids = options.ServedNames.IsEmpty ? [ModelId, "tiny"] : options.ServedNames,
             Tokenizer = TinyText.Tokenizer,
-            Template = TinyText.Template,
+            Template = options.ChatTemplate is { } source ? ChatTemplate.Parse(source) : TinyText.Template,
             StopIds = [TinyText.EndOfTurn],
             Defaults = new SamplingOptions { Temperature = 0 },
             Created = 1_700_000_000,

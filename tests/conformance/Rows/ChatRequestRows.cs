@@ -135,7 +135,7 @@ static class ChatRequestRows
         { "response_format is one of three types", Ask.Chatting(""" "response_format": {"type": "xml"} """), 400, "response_format.type", "invalid_value" },
     };
 
-    static readonly Section Tools = new("2 Chat request: tools", Ask.Chat, awaits: "tools")
+    static readonly Section Tools = new("2 Chat request: tools", Ask.Chat)
     {
         { "tools are not empty", Ask.Chatting(""" "tools": [] """), 400, "tools", "empty_array" },
         { "two tools of one name", Ask.Chatting($$""" "tools": [{{Tool}}, {{Tool}}] """), 400, "tools[1].function.name", "invalid_value" },

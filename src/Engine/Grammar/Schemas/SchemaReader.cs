@@ -33,12 +33,12 @@ sealed class SchemaReader
 
     public GrammarLimits Limits => _limits;
 
-    /// <summary>The texts that are valid by a schema.</summary>
-    public static Expr Read(JsonElement schema, GrammarLimits limits)
+    /// <summary>The texts that are valid by some places of a schema together.</summary>
+    public static Expr Read(JsonElement root, ImmutableArray<SchemaPlace> places, GrammarLimits limits)
     {
         try
         {
-            return new SchemaReader(schema, limits).ReadAll(schema);
+            return new SchemaReader(root, limits).ReadAll(places);
         }
         catch (InvalidOperationException)
         {
@@ -46,9 +46,9 @@ sealed class SchemaReader
         }
     }
 
-    Expr ReadAll(JsonElement schema)
+    Expr ReadAll(ImmutableArray<SchemaPlace> places)
     {
-        var root = Of([SchemaPlace.Of(schema, "")]);
+        var root = Of(places);
         while (_open.TryDequeue(out var next))
             next.Rule.Body = Build(next.Places);
         return root;

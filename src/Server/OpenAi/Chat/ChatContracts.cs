@@ -24,13 +24,41 @@ sealed record ChatChoice(int Index, ChatMessage Message, ChatLogprobs? Logprobs,
     public IReadOnlyList<int>? TokenIds { get; init; }
 }
 
-/// <summary>What the model said.</summary>
-sealed record ChatMessage(string Content)
+/// <summary>What the model said; null where it only called tools.</summary>
+sealed record ChatMessage(string? Content)
 {
     [JsonPropertyOrder(-1)]
     public string Role { get; } = "assistant";
 
     public string? Refusal { get; }
+
+    /// <summary>What the model thought, where its template has thoughts.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ReasoningContent { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ChatToolCall>? ToolCalls { get; init; }
+}
+
+/// <summary>A call of a tool, or in a stream a piece of one: the first piece has the id and the name.</summary>
+sealed record ChatToolCall(ChatFunction Function)
+{
+    /// <summary>Which call of the message; in streams.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonPropertyOrder(-3)]
+    public int? Index { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonPropertyOrder(-2)]
+    public string? Id { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonPropertyOrder(-1)]
+    public string? Type { get; init; }
+}
+
+/// <summary>A function and its arguments, which are JSON as the model wrote it.</summary>
+sealed record ChatFunction(string Arguments)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull), JsonPropertyOrder(-1)]
+    public string? Name { get; init; }
 }
 
 /// <summary>Log-probabilities of the tokens of a choice, or of a chunk.</summary>
@@ -80,6 +108,12 @@ sealed record ChatDelta
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public JsonElement? Refusal { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ReasoningContent { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ChatToolCall>? ToolCalls { get; init; }
 }
 
 /// <summary>Tokens counted; those of the prompt once, whatever the number of choices.</summary>
@@ -89,9 +123,16 @@ sealed record Usage(int PromptTokens, int CompletionTokens, int CachedTokens)
 
     public PromptTokensDetails PromptTokensDetails => new(CachedTokens);
 
+    /// <summary>Absent where the model's template has no thoughts.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public CompletionTokensDetails? CompletionTokensDetails { get; init; }
+
     [JsonIgnore]
     public int CachedTokens { get; } = CachedTokens;
 }
+
+/// <summary>Tokens of thoughts.</summary>
+sealed record CompletionTokensDetails(int ReasoningTokens);
 
 /// <summary>Prompt tokens that were computed before.</summary>
 sealed record PromptTokensDetails(int CachedTokens);

@@ -6,10 +6,14 @@ namespace Serving.Server.OpenAi;
 /// <summary>Turns a run into the reply of a chat completion, whole or in chunks; both say the same.</summary>
 sealed class ChatReply(ReplyHead head, ChatRequest request, TokenSpelling spelling)
 {
+    readonly AnswerReader[] _readers = [.. Enumerable.Range(0, request.Generation.Choices).Select(_ => request.NewReader())];
+
     public async Task<ChatCompletion> WholeAsync(TextRun run, CancellationToken cancellation)
     {
-        var answers = await TextAnswer.ReadAllAsync(run, cancellation);
-        return new(head.Id, head.Created, head.Model, [.. answers.Select(Choice)], run.Usage, head.Fingerprint)
+        ChatAnswer[] answers = [.. _readers.Select(_ => new ChatAnswer())];
+        await foreach (var delta in run.ReadAsync(cancellation))
+            answers[delta.Index].Add(delta, Parts(delta, run), FinishReason(delta));
+        return new(head.Id, head.Created, head.Model, [.. answers.Select(Choice)], Usage(run), head.Fingerprint)
         {
             PromptTokenIds = PromptIds,
             PromptLogprobs = request.Generation.PromptLogprobs is { } places && answers[0].Prompt is { } prompt
@@ -24,25 +28,59 @@ sealed class ChatReply(ReplyHead head, ChatRequest request, TokenSpelling spelli
         {
             if (delta.Begins is not null)
                 yield return Chunk(new(delta.Index, ChatDelta.First, null, null)) with { PromptTokenIds = PromptIds };
-            if (delta.Piece.Text.Length > 0 || (delta.Piece.Tokens.Length > 0 && (request.Logprobs || request.Fields.ReturnsTokenIds)))
-                yield return Chunk(Middle(delta));
-            if (delta.FinishReason is { } reason)
+            foreach (var middle in Middle(delta, Parts(delta, run)))
+                yield return Chunk(middle);
+            if (FinishReason(delta) is { } reason)
                 yield return Chunk(new(delta.Index, new(), null, reason));
         }
         if (request.Fields.IncludesUsage)
-            yield return Chunk(null) with { Usage = ReplyHead.UsageOf(request.Fields, run.Usage) };
+            yield return Chunk(null) with { Usage = ReplyHead.UsageOf(request.Fields, Usage(run)) };
     }
 
     IReadOnlyList<int>? PromptIds => request.Fields.ReturnsTokenIds ? request.Generation.Prompt : null;
 
+    List<AnswerPart> Parts(TextDelta delta, TextRun run)
+    {
+        var reader = _readers[delta.Index];
+        var parts = reader.Push(delta);
+        if (reader.IsOver)
+            run.Stop(delta);
+        return parts;
+    }
+
+    /// <summary>Calls have a reason of their own, unless the client named the tool and knows.</summary>
+    string? FinishReason(TextDelta delta) =>
+        delta.FinishReason == "stop" && _readers[delta.Index].Calls > 0 && request.Tools is { IsNamed: false } ? "tool_calls" : delta.FinishReason;
+
+    Usage Usage(TextRun run) => request.Reasoning is null ? run.Usage
+        : run.Usage with { CompletionTokensDetails = new(_readers.Sum(reader => reader.ReasoningTokens)) };
+
     ChatChunk Chunk(ChatChunkChoice? choice) =>
         new(head.Id, head.Created, head.Model, choice is null ? [] : [choice], head.Fingerprint) { Usage = ReplyHead.UsageOf(request.Fields, null) };
 
-    ChatChunkChoice Middle(TextDelta delta) =>
-        new(delta.Index, new() { Content = delta.Piece.Text }, Logprobs(delta.Piece.Tokens), null) { TokenIds = Ids(delta.Piece.Tokens) };
+    /// <summary>A chunk for each part; the tokens go with the first, or alone where none is certain yet.</summary>
+    IEnumerable<ChatChunkChoice> Middle(TextDelta delta, List<AnswerPart> parts)
+    {
+        var tokens = delta.Piece.Tokens;
+        if (parts.Count == 0 && tokens.Length > 0 && (request.Logprobs || request.Fields.ReturnsTokenIds))
+            parts.Add(new(PartKind.Content, ""));
+        for (var i = 0; i < parts.Count; i++)
+        {
+            var first = i == 0 ? tokens : [];
+            yield return new(delta.Index, Delta(parts[i]), Logprobs(first), null) { TokenIds = Ids(first) };
+        }
+    }
 
-    ChatChoice Choice(TextAnswer answer, int index) =>
-        new(index, new(answer.Text), Logprobs(answer.Tokens), answer.FinishReason) { TokenIds = Ids(answer.Tokens) };
+    static ChatDelta Delta(AnswerPart part) => part.Kind switch
+    {
+        PartKind.Content => new() { Content = part.Text },
+        PartKind.Reasoning => new() { ReasoningContent = part.Text },
+        PartKind.Call => new() { ToolCalls = [new(new("") { Name = part.Text }) { Index = part.Call, Id = part.Id, Type = "function" }] },
+        _ => new() { ToolCalls = [new(new(part.Text)) { Index = part.Call }] },
+    };
+
+    ChatChoice Choice(ChatAnswer answer, int index) =>
+        new(index, answer.Message, Logprobs(answer.Tokens), answer.FinishReason) { TokenIds = Ids(answer.Tokens) };
 
     ChatLogprobs? Logprobs(IEnumerable<TokenText> tokens) => request.Logprobs ? spelling.Chat(tokens) : null;
 

@@ -1,14 +1,24 @@
-using System.Text.Json;
 using Serving.Scheduling;
 using Serving.Server.Http;
-using Serving.Text;
-using Serving.Text.Templates;
 
 namespace Serving.Server.OpenAi;
 
 /// <summary>A request of POST /v1/chat/completions, checked: what to generate, and how to reply.</summary>
 sealed record ChatRequest(string Model, GenerationFields Fields, GenerationRequest Generation, bool Logprobs)
 {
+    /// <summary>The tools that may be called; null for none.</summary>
+    public ToolUse? Tools { get; init; }
+
+    /// <summary>The tags of thoughts; null where the model's template has none.</summary>
+    public ReasoningTags? Reasoning { get; init; }
+
+    /// <summary>Whether the prompt ends within a thought.</summary>
+    public bool IsThinking { get; init; }
+
+    /// <summary>What splits one answer into its parts.</summary>
+    public AnswerReader NewReader() => new(
+        Reasoning is null ? null : new(Reasoning, IsThinking), Tools is null ? null : new(Tools.Format, Tools.Callable, Tools.Parallel && !Tools.IsNamed));
+
     public static ChatRequest Read(RequestReader read, ServedModel model, ServerOptions options)
     {
         var name = read.Required("model").AsString();
@@ -19,66 +29,19 @@ sealed record ChatRequest(string Model, GenerationFields Fields, GenerationReque
         var top = read.Integer("top_logprobs", 0, options.MaxLogprobs);
         if (top is not null && !logprobs)
             throw ApiException.Invalid("top_logprobs", "invalid_value", "'top_logprobs' is only allowed when 'logprobs' is true.");
-        var prompt = PromptOf(read, model, options);
+        var tools = ToolUse.Read(read, model.Template);
+        var (ids, text) = ChatPrompt.Read(read, model, options, tools);
+        var tags = model.Template is { } template ? ReasoningTags.Of(template.Source) : null;
+        if (tools is not null || tags is not null)
+            fields = fields with { Shown = ToolUse.Shown(model.Tokenizer!, tools?.Format, tags) };
         var asked = MaxTokens(read);
         var room = new ContextRoom(model, options.ClampMaxTokens, "messages");
-        prompt = room.Truncated(prompt, fields.TruncatesPrompt, asked);
+        var prompt = room.Truncated(ids, fields.TruncatesPrompt, asked);
         var generation = fields.Generation(prompt, logprobs ? top ?? 0 : null) with { MaxTokens = room.Answer(prompt.Length, asked, null) };
-        if (fields.Shape?.Compile(model) is { } grammar)
+        var isThinking = tags?.IsOpenAt(text) ?? false;
+        if (HeldAnswer.Of(fields.Shape, tools, tags, isThinking)?.Compile(model) is { } grammar)
             generation = fields.Constrained(generation, grammar, model);
-        return new(name, fields, generation, logprobs);
-    }
-
-    /// <summary>The tokens of a conversation: what users wrote is plain text, even where it spells special tokens.</summary>
-    public static int[] PromptOf(RequestReader read, ServedModel model, ServerOptions options)
-    {
-        if (model is not { Tokenizer: { } tokenizer, Template: { } template })
-            throw ApiException.Unsupported("messages", "This model has no chat template; use /v1/completions.");
-        read.Accept("chat_template");
-        read.Refuse("chat_template", "documents");
-        var input = new ChatTemplateInput
-        {
-            Messages = ChatMessages.Read(read, knowsDeveloper: template.Source.Contains("developer")),
-            AddGenerationPrompt = read.Flag("add_generation_prompt") ?? !(read.Flag("continue_final_message") ?? false),
-            ContinueFinalMessage = read.Flag("continue_final_message") ?? false,
-            BosToken = tokenizer.BeginOfText is { } begin ? tokenizer.Token(begin) : null,
-            EosToken = (tokenizer.EndOfTurn ?? tokenizer.EndOfText) is { } end ? tokenizer.Token(end) : null,
-            Variables = Variables(read),
-        };
-        try
-        {
-            var chat = template.Render(input);
-            return tokenizer.Encode([.. Parts(chat, options.ParseSpecialInContent)], addSpecial: read.Flag("add_special_tokens") ?? false);
-        }
-        catch (TemplateException error)
-        {
-            throw ApiException.Invalid("messages", "invalid_value", $"The chat template cannot render these messages: {error.Message}");
-        }
-    }
-
-    static IEnumerable<TextPart> Parts(RenderedChat chat, bool parseContent)
-    {
-        var at = 0;
-        foreach (var range in chat.ContentRanges)
-        {
-            yield return new(chat.Text[at..range.Start.Value], true);
-            yield return new(chat.Text[range], parseContent);
-            at = range.End.Value;
-        }
-        yield return new(chat.Text[at..], true);
-    }
-
-    static Dictionary<string, JsonElement> Variables(RequestReader read)
-    {
-        var variables = read.Object("chat_template_kwargs")?.Entries().ToDictionary(e => e.Key, e => e.Value.Element) ?? [];
-        foreach (var reserved in (string[])["messages", "tools", "documents"])
-        {
-            if (variables.ContainsKey(reserved))
-                throw ApiException.Invalid("chat_template_kwargs", "invalid_value", $"'chat_template_kwargs' may not replace '{reserved}'.");
-        }
-        if (read.OneOf("reasoning_effort", "none", "minimal", "low", "medium", "high", "xhigh") is not null)
-            variables.TryAdd("reasoning_effort", read.Find("reasoning_effort")!.Value.Element);
-        return variables;
+        return new(name, fields, generation, logprobs) { Tools = tools, Reasoning = tags, IsThinking = isThinking };
     }
 
     static int? MaxTokens(RequestReader read)
@@ -92,12 +55,10 @@ sealed record ChatRequest(string Model, GenerationFields Fields, GenerationReque
 
     static void RefuseUnserved(RequestReader read)
     {
-        read.Refuse("tools", "functions", "function_call", "audio", "web_search_options", "moderation");
-        read.Accept("prediction", "store", "parallel_tool_calls");
+        read.Refuse("functions", "function_call", "audio", "web_search_options", "moderation");
+        read.Accept("prediction", "store");
         read.OneOf("verbosity", "low", "medium", "high");
         read.OneOf("service_tier", "auto", "default", "flex", "priority", "scale");
-        if (read.Find("tool_choice") is { } choice && !(choice.IsString && choice.AsString() == "none"))
-            throw ApiException.Unsupported("tool_choice", "Unsupported parameter: 'tool_choice' is not served by this server.");
         foreach (var modality in read.List("modalities", 1, 8) ?? [])
         {
             if (modality.AsString() is not "text")
