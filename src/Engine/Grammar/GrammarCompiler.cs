@@ -13,7 +13,7 @@ namespace Serving.Grammar;
 /// </summary>
 public sealed class GrammarCompiler
 {
-    const int MostKept = 64;
+    const int MostKept = 32;
 
     readonly TokenTrie _trie;
     readonly TokenMasks _masks;

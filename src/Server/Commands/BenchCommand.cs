@@ -14,6 +14,7 @@ static class BenchCommand
         command.Add(Engine());
         command.Add(CompareCommand.Create());
         command.Add(TokenizerCommand.Create());
+        command.Add(GrammarCommand.Create());
         return command;
     }
 
@@ -74,4 +75,5 @@ sealed record BenchReport(string Model, string Device, long ModelBytes, double R
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(List<Compared>))]
 [JsonSerializable(typeof(List<Encoded>))]
+[JsonSerializable(typeof(List<GrammarCost>))]
 sealed partial class BenchJson : JsonSerializerContext;

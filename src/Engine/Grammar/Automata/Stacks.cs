@@ -12,7 +12,7 @@ sealed class Stacks
     const int MostPlaces = 256;
 
     /// <summary>Continuations kept for reuse; then all are let go but those in use.</summary>
-    const int MostKept = 1 << 14;
+    const int MostKept = 1 << 12;
 
     /// <summary>Levels of two stacks that are merged; below, they stay two.</summary>
     const int MostMerged = 64;

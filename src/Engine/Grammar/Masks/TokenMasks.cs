@@ -10,7 +10,7 @@ namespace Serving.Grammar.Masks;
 sealed class TokenMasks(TokenTrie trie)
 {
     /// <summary>Places looked at in one walk, as multiples of the vocabulary's tree; beyond, tokens of more than one byte are left out.</summary>
-    const int MostPlaces = 6;
+    const int MostPlaces = 4;
 
     /// <summary>Bytes of masks that are kept; then all are let go.</summary>
     const long MostBytes = 96 << 20;
