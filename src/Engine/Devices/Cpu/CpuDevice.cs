@@ -88,10 +88,7 @@ public sealed unsafe class CpuDevice : IDevice
     public void Read(Tensor source, Span<float> destination)
     {
         ShapeChecks.Copy(source, destination.Length);
-        for (var row = 0; row < source.Rows; row++)
-            for (var head = 0; head < source.Heads; head++)
-                new ReadOnlySpan<float>(source.At(row, head), source.Width)
-                    .CopyTo(destination[((row * source.Heads + head) * source.Width)..]);
+        _rows.Read(source, destination);
     }
 
     /// <inheritdoc/>

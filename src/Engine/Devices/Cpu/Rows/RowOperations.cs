@@ -4,7 +4,7 @@ namespace Serving.Devices.Cpu;
 sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
 {
     // Below this many values a team costs more than it brings.
-    const int TeamValues = 16 * 1024;
+    const int TeamValues = 32 * 1024;
 
     readonly Scratch _scratch = new();
 
@@ -72,6 +72,12 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
     /// <summary>Softmax of every vector.</summary>
     public void Softmax(Tensor vectors) => Run(new SoftmaxJob { Vectors = vectors }, vectors);
 
+    /// <summary>Copies rows to packed host values.</summary>
+    public void Read(Tensor source, Span<float> destination)
+    {
+        fixed (float* values = destination) Run(new ReadJob { Source = source, Values = values }, source);
+    }
+
     /// <summary>destination[i] = source[rows[i]].</summary>
     public static void Gather(Tensor source, ReadOnlySpan<int> rows, Tensor destination)
     {
@@ -82,8 +88,38 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
     /// <summary>Gives the scratch back.</summary>
     public void Dispose() => _scratch.Dispose();
 
-    void Run<TJob>(TJob job, Tensor shape) where TJob : unmanaged, IJob =>
-        team.Run(ref job, shape.Rows, (long)shape.Rows * shape.Columns < TeamValues);
+    // A row alone may take less time than claiming it: parts are ranges of rows.
+    void Run<TJob>(TJob job, Tensor shape) where TJob : unmanaged, IJob
+    {
+        var alone = (long)shape.Rows * shape.Columns < TeamValues;
+        var ranges = new RangeJob<TJob> { Rows = job, Count = shape.Rows, Parts = alone ? 1 : Math.Min(shape.Rows, 4 * team.Workers) };
+        team.Run(ref ranges, ranges.Parts, alone);
+    }
+
+    struct RangeJob<TJob> : IJob where TJob : unmanaged, IJob
+    {
+        public TJob Rows;
+        public int Count, Parts;
+
+        public readonly void Run(int part, int worker)
+        {
+            var end = (int)((long)Count * (part + 1) / Parts);
+            for (var row = (int)((long)Count * part / Parts); row < end; row++) Rows.Run(row, worker);
+        }
+    }
+
+    struct ReadJob : IJob
+    {
+        public Tensor Source;
+        public float* Values;
+
+        public readonly void Run(int part, int worker)
+        {
+            var at = Values + (long)part * Source.Columns;
+            for (var head = 0; head < Source.Heads; head++, at += Source.Width)
+                new ReadOnlySpan<float>(Source.At(part, head), Source.Width).CopyTo(new Span<float>(at, Source.Width));
+        }
+    }
 
     struct NormJob : IJob
     {

@@ -19,6 +19,11 @@ static unsafe class TensorAddress
     /// <summary>Copies a row whose destination may be cut into other vectors, or be wider: what is left is zero.</summary>
     public static void CopyRow(in Tensor source, int from, in Tensor destination, int to)
     {
+        if (source.Columns == destination.Columns && source.IsPacked() && destination.IsPacked())
+        {
+            new ReadOnlySpan<float>(source.At(from), source.Columns).CopyTo(new Span<float>(destination.At(to), source.Columns));
+            return;
+        }
         for (var column = 0; column < destination.Columns; column++)
             destination.At(to, column / destination.Width)[column % destination.Width] =
                 column < source.Columns ? source.At(from, column / source.Width)[column % source.Width] : 0;
