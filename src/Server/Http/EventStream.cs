@@ -89,24 +89,7 @@ sealed class EventStream(HttpContext http, TimeSpan patience, TimeProvider time)
         throw new StreamBrokenException(error);
     }
 
-    async ValueTask FlushAsync()
-    {
-        var sent = _response.BodyWriter.FlushAsync(http.RequestAborted);
-        if (sent.IsCompleted)
-        {
-            await sent;
-            return;
-        }
-        try
-        {
-            await sent.AsTask().WaitAsync(patience, time);
-        }
-        catch (TimeoutException)
-        {
-            http.Abort();
-            throw new OperationCanceledException($"The client read nothing for {patience.TotalSeconds} s.");
-        }
-    }
+    ValueTask FlushAsync() => SlowReader.FlushAsync(http, patience, time, http.RequestAborted);
 
     void Write(ReadOnlySpan<byte> bytes) => _response.BodyWriter.Write(bytes);
 }

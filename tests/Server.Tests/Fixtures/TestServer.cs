@@ -131,6 +131,7 @@ sealed class TestServer : IAsyncDisposable
     static ServedModel Model(ServerOptions options, EngineDiagnostics diagnostics, ScriptedDecoder decoder)
     {
         var engine = new EngineOptions { MaxSequences = 8, TokensPerStep = 64, PageTokens = 16, MaxModelLength = options.Engine.MaxLength };
+        engine = engine with { MaxQueuedRequests = options.Engine.MaxQueuedRequests ?? engine.MaxQueuedRequests };
         var layout = new CacheLayout([Plan], engine.PageTokens, engine.CacheType);
         return new(options.Seed)
         {

@@ -13,7 +13,7 @@ public sealed class CallTests
     static byte[] Frame(IMessage message) => GrpcClient.Frame(message.ToByteArray());
 
     static Task<TestServer> LongAsync(Func<Server.ServerOptions, Server.ServerOptions>? change = null) =>
-        TestServer.StartAsync(o => (change?.Invoke(o) ?? o) with { Engine = new() { MaxLength = 1_000_000 } });
+        TestServer.StartAsync(o => (change ?? (same => same))(o with { Engine = new() { MaxLength = 1_000_000 } }));
 
     [Fact]
     public async Task A_client_that_leaves_ends_its_generation()
@@ -47,6 +47,31 @@ public sealed class CallTests
         Assert.Equal(StatusCode.DeadlineExceeded, reply.Status);
         Assert.Empty(reply.Messages);
         server.Decoder.Gate.Set();
+        await server.IdleAsync();
+    }
+
+    [Fact]
+    public async Task The_server_s_own_limit_of_time_ends_a_call_with_a_status_too()
+    {
+        await using var server = await LongAsync(o => o with { RequestTime = TimeSpan.FromMilliseconds(300) });
+        Assert.Equal(StatusCode.DeadlineExceeded, (await server.Grpc.CallAsync(GrpcClient.Generate, Endless)).Status);
+        server.Decoder.Gate.Reset();
+        Assert.Equal(StatusCode.DeadlineExceeded, (await server.Grpc.CallAsync(GrpcClient.Generate, Endless)).Status);
+        server.Decoder.Gate.Set();
+        await server.IdleAsync();
+    }
+
+    [Fact]
+    public async Task A_full_queue_says_when_to_come_back()
+    {
+        await using var server = await LongAsync(o => o with { Engine = o.Engine with { MaxQueuedRequests = 1 } });
+        server.Decoder.Gate.Reset();
+        var calls = Enumerable.Range(0, 30).Select(_ => server.Grpc.CallAsync(GrpcClient.Generate, new GenerateRequest(Endless) { MaxTokens = 5 })).ToList();
+        var refused = await await Task.WhenAny(calls);
+        Assert.Equal(StatusCode.ResourceExhausted, refused.Status);
+        Assert.InRange(refused.Detail<RetryInfo>().RetryDelay.Seconds, 1, 3600);
+        server.Decoder.Gate.Set();
+        await Task.WhenAll(calls);
         await server.IdleAsync();
     }
 

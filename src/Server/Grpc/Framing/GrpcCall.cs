@@ -11,6 +11,8 @@ sealed class GrpcCall : IDisposable
 {
     const string ContentType = "application/grpc";
 
+    readonly ServerOptions _options;
+    readonly TimeProvider _time;
     readonly MessageReader _reader;
     readonly CancellationTokenSource _late;
     readonly CancellationTokenSource _over;
@@ -19,11 +21,11 @@ sealed class GrpcCall : IDisposable
 
     /// <summary>Reads the headers; throws for those that cannot be served.</summary>
     /// <param name="http">The request.</param>
-    /// <param name="limit">Most bytes of a message.</param>
+    /// <param name="options">Most bytes of a message, and how long a client may read nothing.</param>
     /// <param name="time">The clock of deadlines.</param>
-    public GrpcCall(HttpContext http, long limit, TimeProvider time)
+    public GrpcCall(HttpContext http, ServerOptions options, TimeProvider time)
     {
-        Http = http;
+        (Http, _options, _time) = (http, options, time);
         var headers = http.Request.Headers;
         _unpacks = headers["grpc-accept-encoding"].ToString().Split(',', StringSplitOptions.TrimEntries).Contains(MessageWriter.Gzip);
         if (_unpacks)
@@ -31,7 +33,7 @@ sealed class GrpcCall : IDisposable
         var encoding = headers["grpc-encoding"].ToString();
         if (encoding is not ("" or "identity" or MessageWriter.Gzip))
             throw new GrpcException(StatusCode.Unimplemented, $"The compression '{RequestValue.Shortened(encoding)}' is not served; use gzip or none.");
-        _reader = new(http.Request.BodyReader, encoding, limit);
+        _reader = new(http.Request.BodyReader, encoding, options.MaxRequestBytes);
         _late = GrpcTimeout.Read(headers["grpc-timeout"].ToString()) is { } left ? new(left, time) : new();
         _over = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, _late.Token);
     }
@@ -86,13 +88,13 @@ sealed class GrpcCall : IDisposable
     }
 
     /// <summary>
-    /// Sends off what was written; waits for a client that is slow to take it. A deadline waits too, as a flush that is cancelled would take the
-    /// stream with it and leave no place for a status.
+    /// Sends off what was written; waits for a client that is slow to take it, but not for ever. A deadline waits too, as a flush that is cancelled
+    /// would take the stream with it and leave no place for a status.
     /// </summary>
     public async ValueTask FlushAsync()
     {
         if (Http.Response.HasStarted)
-            await Http.Response.BodyWriter.FlushAsync(Http.RequestAborted);
+            await SlowReader.FlushAsync(Http, _options.UnreadTime, _time, CancellationToken.None);
         Cancellation.ThrowIfCancellationRequested();
     }
 
@@ -102,7 +104,7 @@ sealed class GrpcCall : IDisposable
         if (Http.Response.HasStarted)
             return;
         Begin(Http.Response);
-        await Http.Response.StartAsync(Http.RequestAborted);
+        await Http.Response.StartAsync();
     }
 
     /// <summary>Sends something of one's own along with the status.</summary>

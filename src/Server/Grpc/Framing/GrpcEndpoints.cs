@@ -18,17 +18,17 @@ sealed class GrpcEndpoints(ServerOptions options, RequestErrors errors, TimeProv
     {
         if (!GrpcCall.IsSpokenBy(http.Request))
             throw ApiException.NotGrpc(http.Request.Protocol, http.Request.ContentType);
-        using var call = new GrpcCall(http, options.MaxRequestBytes, time);
+        using var call = new GrpcCall(http, options, time);
         try
         {
             await answer(call);
             call.End(GrpcStatus.Ok);
         }
-        catch (Exception error) when (!http.RequestAborted.IsCancellationRequested)
+        catch (Exception error) when (Deadline.HasPassed(http) || !http.RequestAborted.IsCancellationRequested)
         {
             call.End(call.IsLate
                 ? new(StatusCode.DeadlineExceeded, "The deadline passed before the call was done.")
-                : Refusals.StatusOf(error, errors, http));
+                : Refusals.StatusOf(Deadline.Reason(http, error), errors, http));
         }
     }
 }
