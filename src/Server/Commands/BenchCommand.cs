@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Serving.Devices;
+using Serving.Devices.Cpu;
 using Serving.Server.Bench;
 
 namespace Serving.Server.Commands;
@@ -15,6 +17,7 @@ static class BenchCommand
         command.Add(CompareCommand.Create());
         command.Add(TokenizerCommand.Create());
         command.Add(GrammarCommand.Create());
+        command.Add(Schemes());
         return command;
     }
 
@@ -46,6 +49,38 @@ static class BenchCommand
             return 0;
         });
         return command;
+    }
+
+    static Command Schemes()
+    {
+        var sequences = new Option<int>("--sequences") { Description = "Sequences that decode at once.", DefaultValueFactory = _ => 16 };
+        var context = new Option<int>("--context") { Description = "Tokens that each has cached.", DefaultValueFactory = _ => 2048 };
+        var repeats = new Option<int>("--repeats") { Description = "Timed steps of each kind, in turns; medians are shown.", DefaultValueFactory = _ => 5 };
+        var threads = new Option<int>("--threads") { Description = "CPU threads; 0 takes all processors." };
+        var type = new Option<CacheType>("--kv-cache-dtype") { Description = "How rows are stored.", DefaultValueFactory = _ => CacheType.BFloat16 };
+        var command = new Command("schemes", "Measures decode attention by what is cached and how it is read.") { sequences, context, repeats, threads, type };
+        command.SetAction(parsed =>
+        {
+            int[] numbers = [parsed.GetValue(sequences), parsed.GetValue(context), parsed.GetValue(repeats)];
+            if (numbers.Any(number => number < 1) || parsed.GetValue(threads) < 0)
+                throw new SettingException("Sequences, context and repeats must be at least 1, threads at least 0.");
+            using var device = new CpuDevice(parsed.GetValue(threads));
+            var costs = AttendMeter.Measure(device, numbers[0], numbers[1], numbers[2], parsed.GetValue(type));
+            Console.WriteLine($"{numbers[0]} sequences x {numbers[1]} cached tokens in {parsed.GetValue(type)}, one layer, one step, on {device.Description}");
+            Console.WriteLine(Table(costs));
+            return 0;
+        });
+        return command;
+    }
+
+    /// <summary>Each kind beside the first two: the first is bound by bytes, the second by products; the factor is to the slower bound.</summary>
+    static string Table(IReadOnlyList<AttendCost> costs)
+    {
+        double PerByte(AttendCost cost) => cost.Seconds / cost.Bytes;
+        double PerProduct(AttendCost cost) => cost.Seconds / cost.Products;
+        var (perByte, perProduct) = (PerByte(costs[0]), PerProduct(costs[1]));
+        return string.Join('\n', costs.Select(cost => $"{cost.Kind,-52}{cost.Seconds * 1e3,9:F2} ms {cost.Bytes / 1e6,8:F1} MB {PerByte(cost) * 1e12,8:F1} ps/byte "
+            + $"{PerProduct(cost) * 1e12,7:F2} ps/product  {cost.Seconds / Math.Max(cost.Bytes * perByte, cost.Products * perProduct),5:F2}x"));
     }
 
     static string Table(BenchReport report)

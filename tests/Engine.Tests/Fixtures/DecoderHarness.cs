@@ -18,11 +18,13 @@ sealed class DecoderHarness : IDisposable
     readonly StepInput _step;
     readonly int[] _pages;
 
-    public DecoderHarness(Checkpoint checkpoint, IDevice device, CacheType type = CacheType.Float32, bool expands = false, bool rounds = false)
+    public DecoderHarness(
+        Checkpoint checkpoint, IDevice device, CacheType type = CacheType.Float32, bool expands = false, bool rounds = false,
+        Func<ModelSource, ModelPlan>? plan = null)
     {
         (_checkpoint, _device) = (checkpoint, device);
         var ledger = checkpoint.OpenLedger();
-        Plan = ModelTypes.Plan(new(checkpoint.Config, ledger)) with { Expands = expands };
+        Plan = (plan ?? ModelTypes.Plan)(new(checkpoint.Config, ledger)) with { Expands = expands };
         Layout = new CacheLayout([.. Plan.Attentions], PageTokens, type);
         _pages = [.. Enumerable.Range(0, MaxTokens / PageTokens)];
         new Random(7).Shuffle(_pages);

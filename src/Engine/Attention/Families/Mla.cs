@@ -38,6 +38,7 @@ public sealed class Mla : IAttentionFamily
         layer.Config.Ignore("head_dim", "num_key_value_heads");
         var (content, rotary) = (layer.Config.Int("qk_nope_head_dim"), layer.Config.Int("qk_rope_head_dim"));
         var value = layer.ValueWidth ?? layer.Config.Int("v_head_dim", hidden / heads);
+        if (rotary % 2 != 0) throw layer.Config.Wrong("qk_rope_head_dim", $"{rotary}", "an even number, since pairs turn");
         AgreeOnNorms(layer);
         // GGUF files hold the up-projection in two stacks, keys already transposed.
         var split = layer.Has("k_b_proj.weight");

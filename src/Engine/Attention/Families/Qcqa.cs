@@ -4,8 +4,8 @@ using Serving.Model;
 namespace Serving.Attention.Families;
 
 /// <summary>
-/// Groups of any size and order (Joshi et al., arXiv 2406.10247): a map says which key head a query head reads. Groups are filled up to
-/// the largest with heads whose queries are zero and whose outputs nobody reads.
+/// Groups of any size and order (Joshi et al., arXiv 2406.10247): a map says which key head a query head reads. Groups of one size are a
+/// branch, whose queries, rows and outputs are those of its heads; the branches' results add up.
 /// </summary>
 public sealed class Qcqa : IAttentionFamily
 {
@@ -26,27 +26,28 @@ public sealed class Qcqa : IAttentionFamily
         if (map is null || map.Length != heads || map.Any(group => group < 0 || group >= heads))
             throw layer.Config.Wrong("kv_head_map", "a list", $"for every layer, {heads} numbers of key heads below {heads}");
         var groups = map.Max() + 1;
-        var size = Enumerable.Range(0, groups).Max(group => map.Count(read => read == group));
-        int[] slots = [.. Enumerable.Range(0, groups).SelectMany(group => Enumerable.Range(0, heads).Where(head => map[head] == group)
-            .Concat(Enumerable.Repeat(-1, size)).Take(size))];
-        var output = Slots(layer.Stored("o_proj.weight", hidden, heads * width).Transpose()).Transpose();
+        if (Enumerable.Range(0, groups).Except(map).Any())
+            throw layer.Config.Wrong("kv_head_map", $"[{string.Join(", ", map)}]", $"every key head below {groups} for some query head of layer {layer.Layer}");
+        var sizes = Enumerable.Range(0, groups).GroupBy(group => map.Count(read => read == group)).ToArray();
         return new()
         {
-            Streams =
+            Streams = [.. sizes.SelectMany(size => (CachedStream[])
             [
-                new("key", Projection.Of(layer.Linear("k_proj", groups * width, hidden), layer.Rotate(width)), width, groups),
-                new("value", Projection.Of(layer.Linear("v_proj", groups * width, hidden)), width, groups),
-            ],
-            Branch = new(slots.Length, Projection.Of(Step.Linear.From(Slots(layer.Stored("q_proj.weight", heads * width, hidden))), layer.Rotate(width)), "key")
+                new($"key of {size.Key}", Projection.Of(Product("k_proj", groups, size), layer.Rotate(width)), width, size.Count()),
+                new($"value of {size.Key}", Projection.Of(Product("v_proj", groups, size)), width, size.Count()),
+            ])],
+            Branches = [.. sizes.Select(size => new Branch(
+                size.Key * size.Count(), Projection.Of(Product("q_proj", heads, HeadsOf(size)), layer.Rotate(width)), $"key of {size.Key}")
             {
-                Value = "value",
+                Value = $"value of {size.Key}",
                 Scale = layer.Scale ?? 1 / MathF.Sqrt(width),
-                Output = Projection.Of(Step.Linear.From(output)),
-            },
+                Output = Projection.Of(Step.Linear.From(Pick(layer.Stored("o_proj.weight", hidden, heads * width).Transpose(), HeadsOf(size)).Transpose())),
+            })],
             Rows = layer.Rows,
         };
 
-        MadeMatrix Slots(MadeMatrix matrix) => MadeMatrix.Below(slots.Select(head =>
-            head < 0 ? new MadeMatrix.Zero(width, matrix.Columns) : matrix.Take(head * width, width)));
+        IEnumerable<int> HeadsOf(IEnumerable<int> some) => some.SelectMany(group => Enumerable.Range(0, heads).Where(head => map[head] == group));
+        MadeMatrix Pick(MadeMatrix all, IEnumerable<int> some) => MadeMatrix.Below(some.Select(head => all.Take(head * width, width)));
+        Step Product(string name, int all, IEnumerable<int> some) => Step.Linear.From(Pick(layer.Stored($"{name}.weight", all * width, hidden), some));
     }
 }

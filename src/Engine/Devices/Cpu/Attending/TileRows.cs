@@ -103,6 +103,10 @@ static unsafe class TileRows
     {
         var whole = RowReading.IsRegular(stream.Format) ? width / Lanes.Count * Lanes.Count : 0;
         var shift = RowReading.GroupShift(stream.Format);
+        // The values behind the last sixteen are loaded from a copy: behind them the row, or the page, may end.
+        var (from, bytes) = (whole * stream.Format.Bits / 8, RowReading.IsRegular(stream.Format) ? ((width - whole) * stream.Format.Bits + 7) / 8 : 0);
+        var tail = stackalloc byte[Lanes.Count * sizeof(float)];
+        new Span<byte>(tail, Lanes.Count * sizeof(float)).Clear();
         for (var i = 0; i < count; i++)
         {
             var row = (byte*)rows[i];
@@ -114,6 +118,14 @@ static unsafe class TileRows
                 var loaded = TCode.Load(row, d);
                 if (TCode.HasScales) loaded *= scales[d >> shift];
                 loaded.Store(Place(target, d));
+            }
+            if (bytes > 0)
+            {
+                Unsafe.CopyBlockUnaligned(tail, row + from, (uint)bytes);
+                var loaded = TCode.Load(tail, 0);
+                if (TCode.HasScales) loaded *= scales[d >> shift];
+                loaded.Store(Place(target, d));
+                d += Lanes.Count;
             }
             for (; d < PanelSize.Blocks(width) * PanelSize.Block; d++)
                 *Place(target, d) = d < width ? RowReading.Value(stream, row, d) : 0;
