@@ -11,16 +11,14 @@ unsafe struct WholeUnitJob : IJob
     {
         var unit = Work.Units[part];
         var pass = new SpanPass(Work, unit, worker);
-        var whole = new QueryState(pass.Whole, unit.Queries, Work.ValuePadded);
-        var own = new QueryState(pass.Own, unit.Queries, Work.ValuePadded);
-        whole.Clear();
+        Work.Clear(pass.Whole, unit);
         var first = Work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows;
         for (var span = first; span <= unit.Last / AttendWork.SpanRows; span++)
         {
-            pass.Run(span, own);
-            whole.Merge(own);
+            pass.Run(span, pass.Own);
+            Work.Merge(pass.Whole, pass.Own, unit);
         }
-        Results.Write(Work, unit, whole);
+        Results.Write(Work, unit, pass.Whole);
     }
 }
 
@@ -38,7 +36,7 @@ unsafe struct SpanJob : IJob
         var span = First + part % Spans;
         if (span > unit.Last / AttendWork.SpanRows || span < Work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows) return;
         var pass = new SpanPass(Work, unit, worker);
-        pass.Run(span, new QueryState(States + part * StateFloats, unit.Queries, Work.ValuePadded));
+        pass.Run(span, States + part * StateFloats);
     }
 }
 
@@ -52,15 +50,14 @@ unsafe struct MergeJob : IJob
     {
         var work = Spans.Work;
         var unit = work.Units[part];
-        var whole = new QueryState(Wholes + part * Spans.StateFloats, unit.Queries, work.ValuePadded);
-        if (Spans.First == 0) whole.Clear();
+        var whole = Wholes + part * Spans.StateFloats;
+        if (Spans.First == 0) work.Clear(whole, unit);
         var last = unit.Last / AttendWork.SpanRows;
         var from = Math.Max(Spans.First, work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows);
         var end = Math.Min(Spans.First + Spans.Spans - 1, last);
         for (var span = from; span <= end; span++)
         {
-            var state = Spans.States + (part * Spans.Spans + span - Spans.First) * Spans.StateFloats;
-            whole.Merge(new QueryState(state, unit.Queries, work.ValuePadded));
+            work.Merge(whole, Spans.States + (part * Spans.Spans + span - Spans.First) * Spans.StateFloats, unit);
         }
         if (Spans.First <= last && last < Spans.First + Spans.Spans) Results.Write(work, unit, whole);
     }
@@ -69,8 +66,13 @@ unsafe struct MergeJob : IJob
 /// <summary>The end of an attention operation.</summary>
 static unsafe class Results
 {
-    /// <summary>Divides by the sums of weights, the sinks' among them, and writes the outputs.</summary>
-    public static void Write(in AttendWork work, AttendUnit unit, QueryState state)
+    /// <summary>Divides by the sums of weights, the sinks' among them, and writes the outputs of all groups.</summary>
+    public static void Write(in AttendWork work, AttendUnit unit, float* states)
+    {
+        for (var group = 0; group < unit.Groups; group++) Write(work, unit.Of(group), work.StateOf(states, unit, group));
+    }
+
+    static void Write(in AttendWork work, AttendUnit unit, QueryState state)
     {
         var blocks = RowBlocks.Count(unit.Queries);
         for (var block = 0; block < blocks; block++)

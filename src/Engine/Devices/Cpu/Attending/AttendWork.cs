@@ -1,6 +1,9 @@
 namespace Serving.Devices.Cpu;
 
-/// <summary>Queries that read the same rows: neighbouring tokens of a run times neighbouring heads of a group, tokens outermost.</summary>
+/// <summary>
+/// Queries that read the same rows: neighbouring tokens of a run times neighbouring heads of a group, tokens outermost. Groups whose rows
+/// have shared parts are read together, tile by tile, so that a tile's shared parts are brought once.
+/// </summary>
 unsafe struct AttendUnit
 {
     /// <summary>The page table of the run.</summary>
@@ -15,8 +18,17 @@ unsafe struct AttendUnit
     /// <summary>Group, its first head that is read here, and heads.</summary>
     public int Group, Head, Heads;
 
-    /// <summary>Queries.</summary>
+    /// <summary>Groups from that one on, each with as many heads.</summary>
+    public int Groups;
+
+    /// <summary>Queries of a group.</summary>
     public readonly int Queries => Rows * Heads;
+
+    /// <summary>Queries of all groups.</summary>
+    public readonly int AllQueries => Queries * Groups;
+
+    /// <summary>One of its groups alone.</summary>
+    public readonly AttendUnit Of(int group) => this with { Group = Group + group, Head = Head + group * Heads, Groups = 1 };
 
     /// <summary>The last position that any query sees.</summary>
     public readonly int Last => Position + Rows - 1;
@@ -57,8 +69,24 @@ unsafe struct AttendWork
     /// <summary>Floats of the rows of a tile that turn before they are keys.</summary>
     public readonly int TurnFloats => Rule.Turn.IsEmpty ? 0 : TileRows * MainPadded;
 
-    /// <summary>Floats of the state of as many queries.</summary>
+    /// <summary>Floats of the state of as many queries, in one group or several.</summary>
     public readonly long StateFloats(int queries) => queries * (long)(ValuePadded + 2 * PanelSize.Block);
+
+    /// <summary>The state of one of a unit's groups, which lie side by side.</summary>
+    public readonly QueryState StateOf(float* states, in AttendUnit unit, int group) =>
+        new(states + group * StateFloats(unit.Queries), unit.Queries, ValuePadded);
+
+    /// <summary>Takes up the states of the rows behind, group by group.</summary>
+    public readonly void Merge(float* states, float* next, in AttendUnit unit)
+    {
+        for (var group = 0; group < unit.Groups; group++) StateOf(states, unit, group).Merge(StateOf(next, unit, group));
+    }
+
+    /// <summary>Clears the states of all groups.</summary>
+    public readonly void Clear(float* states, in AttendUnit unit)
+    {
+        for (var group = 0; group < unit.Groups; group++) StateOf(states, unit, group).Clear();
+    }
 
     /// <summary>Floats that the turned scales of sixteen rows of any stream take.</summary>
     public readonly int ScaleFloats => Math.Max(

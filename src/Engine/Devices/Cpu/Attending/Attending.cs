@@ -29,7 +29,7 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
             work.Scratch = _workers.Take(work.ScratchOfWorker * team.Workers);
             var (spans, queries) = (0, 0);
             for (var i = 0; i < _count; i++)
-                (spans, queries) = (Math.Max(spans, units[i].Last / AttendWork.SpanRows + 1), Math.Max(queries, units[i].Queries));
+                (spans, queries) = (Math.Max(spans, units[i].Last / AttendWork.SpanRows + 1), Math.Max(queries, units[i].AllQueries));
             var wave = (int)Math.Min(spans, StateFloats / (work.StateFloats(queries) * _count));
             if (wave < 2 || team.Workers == 1 || _count >= 4 * team.Workers)
             {
@@ -84,17 +84,22 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
         var parts = (perGroup + AttendWork.UnitQueries - 1) / AttendWork.UnitQueries;
         var heads = (perGroup + parts - 1) / parts;
         var rows = AttendWork.UnitQueries / heads;
+        var shares = parts == 1 && (shape.RotaryWidth > 0 || shape.SharedValueWidth > 0);
         var end = batch.RunStarts[run + 1];
         for (var row = batch.RunStarts[run]; row < end; row += rows)
-            for (var group = 0; group < shape.Groups; group++)
+        {
+            var here = Math.Min(rows, end - row);
+            var together = shares ? Math.Clamp(AttendWork.UnitQueries / (here * heads), 1, shape.Groups) : 1;
+            for (var group = 0; group < shape.Groups; group += together)
                 for (var head = 0; head < perGroup; head += heads)
                 {
                     if (_count == _units.Length) Array.Resize(ref _units, 2 * _count);
                     _units[_count++] = new AttendUnit
                     {
-                        Pages = table, Row = row, Position = batch.Positions[row], Rows = Math.Min(rows, end - row),
-                        Group = group, Head = group * perGroup + head, Heads = Math.Min(heads, perGroup - head),
+                        Pages = table, Row = row, Position = batch.Positions[row], Rows = here, Group = group, Groups = Math.Min(together, shape.Groups - group),
+                        Head = group * perGroup + head, Heads = Math.Min(heads, perGroup - head),
                     };
                 }
+        }
     }
 }

@@ -51,11 +51,10 @@ unsafe struct TakeSpanJob : IJob
         var (first, last) = (Work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows, unit.Last / AttendWork.SpanRows);
         if (Span < first || Span > last) return;
         var pass = new SpanPass(Work, unit, worker);
-        var whole = new QueryState(States + part * StateFloats, unit.Queries, Work.ValuePadded);
-        var own = new QueryState(pass.Own, unit.Queries, Work.ValuePadded);
-        if (Span == first) whole.Clear();
-        pass.Run(Span, own);
-        whole.Merge(own);
+        var whole = States + part * StateFloats;
+        if (Span == first) Work.Clear(whole, unit);
+        pass.Run(Span, pass.Own);
+        Work.Merge(whole, pass.Own, unit);
         if (Span == last) Results.Write(Work, unit, whole);
     }
 }

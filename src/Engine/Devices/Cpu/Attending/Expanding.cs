@@ -28,7 +28,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
         for (var run = 0; run < batch.Runs; run++)
         {
             if (batch.RunStarts[run] == batch.RunStarts[run + 1]) continue;
-            Cut(shape.QueryHeads, batch, run);
+            Cut(shape, batch, run);
             fixed (AttendUnit* units = _units)
             fixed (int* table = pages.Of(run))
             {
@@ -99,21 +99,27 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
         team.Run(ref job, (count + GateJob.PartRows - 1) / GateJob.PartRows);
     }
 
-    // Heads share nothing, so a unit is some rows of one head: fewer of them where that gives every worker its share.
-    void Cut(int heads, RowBatch batch, int run)
+    // A unit is some rows of one head: fewer of them where that gives every worker its share. Heads that read shared rows as well are taken
+    // together where they are few rows each.
+    void Cut(in AttendShape shape, RowBatch batch, int run)
     {
-        var (start, end) = (batch.RunStarts[run], batch.RunStarts[run + 1]);
+        var (heads, start, end) = (shape.QueryHeads, batch.RunStarts[run], batch.RunStarts[run + 1]);
         var share = (int)((long)(end - start) * heads / (4 * team.Workers));
         var rows = Math.Clamp(share / PanelSize.Rows * PanelSize.Rows, PanelSize.Rows, AttendWork.UnitQueries);
+        var shares = shape.RotaryWidth > 0 || shape.SharedValueWidth > 0;
         _count = 0;
         for (var row = start; row < end; row += rows)
-            for (var head = 0; head < heads; head++)
+        {
+            var here = Math.Min(rows, end - row);
+            var together = shares ? Math.Clamp(AttendWork.UnitQueries / here, 1, (heads + 2 * team.Workers - 1) / (2 * team.Workers)) : 1;
+            for (var head = 0; head < heads; head += together)
             {
                 if (_count == _units.Length) Array.Resize(ref _units, 2 * _count);
                 _units[_count++] = new AttendUnit
                 {
-                    Row = row, Position = batch.Positions[row], Rows = Math.Min(rows, end - row), Group = head, Head = head, Heads = 1,
+                    Row = row, Position = batch.Positions[row], Rows = here, Group = head, Groups = Math.Min(together, heads - head), Head = head, Heads = 1,
                 };
             }
+        }
     }
 }

@@ -34,36 +34,45 @@ unsafe ref struct SpanPass
     /// <summary>Room for the state of all spans.</summary>
     public float* Whole { get; }
 
-    /// <summary>Reads the rows of one span into an empty state.</summary>
-    public void Run(int span, QueryState state)
+    /// <summary>Reads the rows of one span into empty states, one for each group.</summary>
+    public void Run(int span, float* states)
     {
-        state.Clear();
+        _work.Clear(states, _unit);
         var first = _work.Rule.FirstVisible(_unit.Position);
         var last = Math.Min(_unit.Last, (span + 1) * AttendWork.SpanRows - 1);
         var tile = Math.Max(span * AttendWork.SpanRows, first / AttendWork.TileRows * AttendWork.TileRows);
         for (; tile <= last; tile += AttendWork.TileRows)
         {
-            Bring(tile, first);
-            var blocks = RowBlocks.Count(_unit.Queries);
-            for (var block = 0; block < blocks; block++)
+            for (var group = 0; group < _unit.Groups; group++)
             {
-                var start = RowBlocks.Start(_unit.Queries, blocks, block);
-                Read(state, tile, start, RowBlocks.Start(_unit.Queries, blocks, block + 1) - start);
+                Bring(tile, first, group);
+                var state = _work.StateOf(states, _unit, group);
+                var blocks = RowBlocks.Count(_unit.Queries);
+                for (var block = 0; block < blocks; block++)
+                {
+                    var start = RowBlocks.Start(_unit.Queries, blocks, block);
+                    Read(state, tile, group, start, RowBlocks.Start(_unit.Queries, blocks, block + 1) - start);
+                }
             }
         }
     }
 
     void Lay()
     {
-        var blocks = RowBlocks.Count(_unit.Queries);
+        for (var group = 0; group < _unit.Groups; group++) Lay(_unit.Of(group), _queries + (long)group * _unit.Queries * _work.KeyPadded);
+    }
+
+    readonly void Lay(in AttendUnit unit, float* queries)
+    {
+        var blocks = RowBlocks.Count(unit.Queries);
         for (var block = 0; block < blocks; block++)
         {
-            var start = RowBlocks.Start(_unit.Queries, blocks, block);
-            var rows = RowBlocks.Start(_unit.Queries, blocks, block + 1) - start;
+            var start = RowBlocks.Start(unit.Queries, blocks, block);
+            var rows = RowBlocks.Start(unit.Queries, blocks, block + 1) - start;
             for (var row = 0; row < rows; row++)
             {
-                var (token, head) = (_unit.Row + (start + row) / _unit.Heads, _unit.Head + (start + row) % _unit.Heads);
-                var at = _queries + (long)start * _work.KeyPadded + row * PanelSize.Block;
+                var (token, head) = (unit.Row + (start + row) / unit.Heads, unit.Head + (start + row) % unit.Heads);
+                var at = queries + (long)start * _work.KeyPadded + row * PanelSize.Block;
                 Lay(_work.Main.At(token, head), _work.Shape.MainWidth, at, rows);
                 if (_work.Shape.RotaryWidth > 0)
                     Lay(_work.Rotary.At(token, head), _work.Shape.RotaryWidth, at + (long)_work.MainPadded * rows, rows);
@@ -82,7 +91,7 @@ unsafe ref struct SpanPass
     }
 
     [SkipLocalsInit]
-    void Bring(int tile, int first)
+    void Bring(int tile, int first, int group)
     {
         var rows = stackalloc nint[AttendWork.TileRows];
         var stride = (long)_work.KeyPadded * PanelSize.Outputs;
@@ -90,12 +99,13 @@ unsafe ref struct SpanPass
         _panels = Math.Min(AttendWork.TileRows, _unit.Last - tile + 1) > PanelSize.Outputs ? 2 : 1;
         var count = _panels * PanelSize.Outputs;
         var (main, rotary) = (_work.Cached.Main, _work.Cached.Rotary);
-        TileRows.Find(main, _unit, _unit.Group, tile, first, count, (nint)_zeros, rows);
+        TileRows.Find(main, _unit, _unit.Group + group, tile, first, count, (nint)_zeros, rows);
         if (_work.Rule.Turn.IsEmpty) TileRows.Keys(main, rows, count, _work.Shape.MainWidth, _keys, stride, _scales);
         else Turned(rows, count, tile, stride);
         var values = _work.Shape.ValueInMain ? main : _work.Cached.Value;
-        if (!_work.Shape.ValueInMain) TileRows.Find(values, _unit, _unit.Group, tile, first, count, (nint)_zeros, rows);
+        if (!_work.Shape.ValueInMain) TileRows.Find(values, _unit, _unit.Group + group, tile, first, count, (nint)_zeros, rows);
         TileRows.Values(values, rows, count, _work.Shape.ValueWidth, _values, _scales);
+        if (group > 0) return;
         if (_work.Shape.SharedValueWidth > 0)
         {
             TileRows.Find(_work.Cached.SharedValue, _unit, 0, tile, first, count, (nint)_zeros, rows);
@@ -124,10 +134,10 @@ unsafe ref struct SpanPass
         TileRows.Keys(new((nint)_turned, 0, 1, 1, width, CacheType.Float32), turned, count, width, _keys, stride, _scales);
     }
 
-    void Read(QueryState state, int tile, int start, int rows)
+    void Read(QueryState state, int tile, int group, int start, int rows)
     {
         var blocks = _work.KeyPadded / PanelSize.Block;
-        var x = _queries + (long)start * _work.KeyPadded;
+        var x = _queries + ((long)group * _unit.Queries + start) * _work.KeyPadded;
         var scores = rows * PanelSize.Outputs;
         new Span<float>(_scores, 2 * scores).Clear();
         for (var panel = 0; panel < _panels; panel++)
