@@ -63,6 +63,17 @@ public sealed class JsonSchemaTests
         Assert.Contains(reason, Assert.Throws<GrammarException>(() => Compiler.Compile(GrammarLab.Schema(schema))).Message);
 
     [Fact]
+    public void Of_a_thousand_optional_properties_any_may_come_in_order()
+    {
+        var many = string.Join(',', Enumerable.Range(0, 1000).Select(i => $"\"property{i}\": {{\"const\": {i}}}"));
+        var grammar = Compiler.Compile(GrammarLab.Schema($$"""{"type": "object", "properties": { {{many}} } }"""));
+        Assert.All((string[])["{}", "{\"property999\": 999}", "{\"property0\": 0, \"property1\": 1, \"property997\": 997}"],
+            text => Assert.True(GrammarLab.Fits(grammar, text), text));
+        Assert.All((string[])["{\"property1\": 1, \"property0\": 0}", "{\"property1\": 2}", "{\"property1000\": 1000}", "{\"property7\": 7, \"property7\": 7}"],
+            text => Assert.False(GrammarLab.Fits(grammar, text), text));
+    }
+
+    [Fact]
     public void A_schema_of_any_size_is_compiled_or_refused_within_bounds()
     {
         var diamonds = string.Join(',', Enumerable.Range(0, 60).Select(i => $$"""

@@ -37,6 +37,7 @@ sealed class NullableRules
             Expr.Sequence sequence => sequence.Items.All(Of),
             Expr.Choice choice => choice.Items.Any(Of),
             Expr.Repeat repeat => repeat.Min == 0 || Of(repeat.Item),
+            Expr.Listing listing => listing.Items.Any(item => Of(item.Item)),
             Expr.Call call => Of(call.Callee),
             _ => false,
         };
@@ -60,6 +61,11 @@ sealed class NullableRules
                     break;
                 case Expr.Choice choice:
                     foreach (var item in choice.Items)
+                        open.Push((item, next.Within, next.Depth + 1));
+                    break;
+                case Expr.Listing listing:
+                    open.Push((listing.Separator, next.Within, next.Depth + 1));
+                    foreach (var (item, _) in listing.Items)
                         open.Push((item, next.Within, next.Depth + 1));
                     break;
                 case Expr.Repeat repeat:

@@ -95,6 +95,8 @@ sealed class RuleCompiler(TokenTrie trie, IReadOnlyDictionary<Definition, Rule> 
                 return net.Call(from, RuleOf(call.Callee, nullable));
             case Expr.Choice choice:
                 return Either(net, from, choice, nullable, depth);
+            case Expr.Listing listing:
+                return List(net, from, listing, nullable, depth);
             case Expr.Repeat repeat when IsCounted(repeat):
                 return net.Call(from, Repetition(repeat, nullable));
             default:
@@ -110,6 +112,34 @@ sealed class RuleCompiler(TokenTrie trie, IReadOnlyDictionary<Definition, Rule> 
             var begin = net.Add();
             net.Skip(from, begin);
             net.Skip(Add(net, begin, item, nullable, depth + 1), end);
+        }
+        return end;
+    }
+
+    /// <summary>Every item is written once, whatever came before it, so that items which begin alike share their states.</summary>
+    int List(RuleNet net, int from, Expr.Listing listing, NullableRules nullable, int depth)
+    {
+        var end = net.Add();
+        int[] begins = [.. listing.Items.Select(_ => net.Add())];
+        int[] separated = [.. listing.Items.Select(_ => net.Add())];
+        var first = from;
+        var lastRequired = listing.Items.Length - 1;
+        while (lastRequired >= 0 && !listing.Items[lastRequired].IsRequired)
+            lastRequired--;
+        for (var i = 0; i < begins.Length; i++)
+        {
+            net.Skip(first, begins[i]);
+            net.Skip(separated[i], begins[i]);
+            var after = Add(net, begins[i], listing.Items[i].Item, nullable, depth + 1);
+            if (i >= lastRequired)
+                net.Skip(after, end);
+            if (i + 1 == begins.Length)
+                break;
+            net.Skip(Add(net, after, listing.Separator, nullable, depth + 1), separated[i + 1]);
+            if (listing.Items[i].IsRequired)
+                first = net.Add();
+            else
+                net.Skip(separated[i], separated[i + 1]);
         }
         return end;
     }
@@ -152,6 +182,7 @@ sealed class RuleCompiler(TokenTrie trie, IReadOnlyDictionary<Definition, Rule> 
             Expr.Literal literal => literal.Bytes.Length,
             Expr.Sequence sequence => Sum(sequence.Items),
             Expr.Choice choice => Sum(choice.Items),
+            Expr.Listing listing => Sum([.. listing.Items.Select(item => item.Item)]),
             Expr.Repeat repeat => (int)Math.Min(WrittenOut, (long)Size(repeat.Item, depth + 1) * (repeat.Max ?? repeat.Min + 1)),
             _ => 1,
         };

@@ -33,6 +33,9 @@ public abstract record Expr
     /// <summary>This or nothing.</summary>
     public Expr OrEmpty() => new Repeat(this, 0, 1);
 
+    /// <summary>At least one of the items, in their order, with a separator between any two; all that are required.</summary>
+    internal static Expr Listed(ImmutableArray<(Expr Item, bool IsRequired)> items, Expr separator) => new Listing(items, separator);
+
     internal static Expr Byte(byte low, byte high) => new ByteRange(low, high);
 
     internal sealed record Literal(ImmutableArray<byte> Bytes) : Expr;
@@ -46,6 +49,8 @@ public abstract record Expr
     internal sealed record Choice(ImmutableArray<Expr> Items) : Expr;
 
     internal sealed record Repeat(Expr Item, int Min, int? Max) : Expr;
+
+    internal sealed record Listing(ImmutableArray<(Expr Item, bool IsRequired)> Items, Expr Separator) : Expr;
 
     internal sealed record Call(Definition Callee) : Expr;
 }

@@ -85,25 +85,11 @@ sealed class ObjectSchema(List<SchemaPlace> places, SchemaReader reader)
 
     static Expr Members(ImmutableArray<Property> properties, Expr? others)
     {
-        var more = others is null ? Expr.Empty : Expr.Times(Expr.Of(JsonText.Comma, Other(properties, others)), 0, null);
-        // after[i]: what may follow once a property was written, from the i-th on.
-        var after = new Expr[properties.Length + 1];
-        after[^1] = Definition.Of("other properties", more).Called();
-        for (var i = properties.Length - 1; i >= 0; i--)
-        {
-            var member = Expr.Of(JsonText.Comma, properties[i].Member);
-            after[i] = Definition.Of(properties[i].Name, Expr.Of(properties[i].IsRequired ? member : member.OrEmpty(), after[i + 1])).Called();
-        }
-        var first = new List<Expr>();
-        for (var i = 0; i < properties.Length; i++)
-        {
-            first.Add(Expr.Of(properties[i].Member, after[i + 1]));
-            if (properties[i].IsRequired)
-                return JsonText.Filled("{", "}", Expr.OneOf(first));
-        }
+        var members = properties.Select(property => (property.Member, property.IsRequired));
         if (others is not null)
-            first.Add(Expr.Of(Other(properties, others), after[^1]));
-        return JsonText.Braced("{", "}", Expr.OneOf(first));
+            members = members.Append((JsonText.Listed(Other(properties, others), 0, null), false));
+        var listed = Expr.Listed([.. members], JsonText.Comma);
+        return properties.Any(property => property.IsRequired) ? JsonText.Filled("{", "}", listed) : JsonText.Braced("{", "}", listed);
     }
 
     static Expr Other(ImmutableArray<Property> properties, Expr value) =>
