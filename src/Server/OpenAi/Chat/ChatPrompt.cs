@@ -30,7 +30,11 @@ sealed record ChatPrompt(int[] Ids, string Text)
         try
         {
             if (!template.Capabilities.Tools && (tools is not null || HasCalls(input.Messages)))
-                input = input with { Messages = ToolPrompt.Rewrite(input.Messages, tools?.Json, ToolFormats.Of(template)), Tools = null };
+                input = input with
+                {
+                    Messages = ToolPrompt.Rewrite(input.Messages, tools?.Json, ToolFormats.Of(template), template.Capabilities.ToolCalls),
+                    Tools = null,
+                };
             var chat = template.Render(input);
             return new(tokenizer.Encode([.. Parts(chat, options.ParseSpecialInContent)], addSpecial: read.Flag("add_special_tokens") ?? false), chat.Text);
         }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -12,18 +11,25 @@ namespace Serving.Server.OpenAi;
 static class ToolPrompt
 {
     /// <summary>The conversation with the tools in its system message.</summary>
-    public static JsonElement Rewrite(JsonElement messages, JsonElement? tools, ToolFormat format)
+    /// <param name="messages">The conversation.</param>
+    /// <param name="tools">The tools; null for none.</param>
+    /// <param name="format">How calls are spelled.</param>
+    /// <param name="printsCalls">Whether the template prints calls and answers itself.</param>
+    public static JsonElement Rewrite(JsonElement messages, JsonElement? tools, ToolFormat format, bool printsCalls)
     {
         var rewritten = new JsonArray();
         foreach (var message in messages.EnumerateArray())
-            rewritten.Add((JsonNode)Plain(JsonNode.Parse(message.GetRawText())!.AsObject(), format));
-        if (tools is { } given)
+        {
+            var given = JsonNode.Parse(message.GetRawText())!.AsObject();
+            rewritten.Add((JsonNode)(printsCalls ? given : Plain(given, format)));
+        }
+        if (tools is { } told)
         {
             var first = rewritten[0]!.AsObject();
             if (first["role"]!.GetValue<string>() == "system")
-                first["content"] = $"{first["content"]}\n\n{Told(given, format)}";
+                first["content"] = $"{first["content"]}\n\n{Told(told, format)}";
             else
-                rewritten.Insert(0, new JsonObject { ["role"] = "system", ["content"] = Told(given, format) });
+                rewritten.Insert(0, new JsonObject { ["role"] = "system", ["content"] = Told(told, format) });
         }
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer))
@@ -48,11 +54,20 @@ static class ToolPrompt
         return new() { ["role"] = "assistant", ["content"] = message["content"] is { } said ? $"{said}\n{spelled}" : spelled };
     }
 
-    static string Spelled(ToolFormat format, IEnumerable<(string Name, string Arguments)> calls)
-    {
-        var text = new StringBuilder(format.Opens);
-        foreach (var (name, arguments) in calls)
-            text.Append(text.Length > format.Opens.Length ? format.Between : "").Append($"{{\"name\": \"{name}\", \"{format.ArgumentsKey}\": {arguments}}}");
-        return text.Append(format.Closes).ToString();
-    }
+    static string Spelled(ToolFormat format, IEnumerable<(string Name, string Arguments)> calls) =>
+        format.Opens + string.Join(format.Between, calls.Select((call, number) => Spelled(format, call.Name, call.Arguments, number))) + format.Closes;
+
+    static string Spelled(ToolFormat format, string name, string arguments, int number) =>
+        string.Concat(ToolPattern.Parse(format.Call).Select(piece => piece.Literal ?? piece.Hole switch
+        {
+            "name" => name,
+            "arguments" => arguments,
+            "number" => $"{number}",
+            "call" => $"{{\"name\": \"{name}\", \"{format.ArgumentsKey}\": {arguments}}}",
+            "pairs" => Pairs(format, JsonNode.Parse(arguments) as JsonObject),
+            _ => "",
+        }));
+
+    static string Pairs(ToolFormat format, JsonObject? arguments) => string.Concat((arguments ?? []).Select(argument =>
+        string.Concat(ToolPattern.Parse(format.Pair).Select(piece => piece.Literal ?? (piece.Hole == "key" ? argument.Key : $"{argument.Value}")))));
 }

@@ -130,6 +130,21 @@ public sealed class ToolTests(ToolTests.Roomy fixture) : IClassFixture<ToolTests
     }
 
     [Fact]
+    public async Task A_template_that_prints_calls_but_no_tools_is_told_of_them_in_its_own_format()
+    {
+        const string Source = "{% for m in messages %}{{ m.role }}:{{ m.content }}{% for c in m.tool_calls %}<｜tool▁sep｜>{{ c.function.name }}{% endfor %}\n{% endfor %}";
+        await using var server = await TestServer.StartAsync(o => o with { ChatTemplate = Source, Engine = o.Engine with { MaxLength = 2048 } });
+        const string Messages = """
+            [{"role": "user", "content": "c"}, {"role": "assistant", "content": "", "tool_calls": [{"id": "i1", "type": "function", "function": {"name": "stop", "arguments": "{}"} }]},
+             {"role": "tool", "tool_call_id": "i1", "content": "done"}]
+            """;
+        var reply = await server.JsonAsync(Chat, Ask($"{Tools}, \"return_token_ids\": true, \"max_tokens\": 1", Messages));
+        var prompt = TinyText.Tokenizer.Decode([.. reply.GetProperty("prompt_token_ids").EnumerateArray().Select(id => id.GetInt32())], skipSpecial: false);
+        Assert.Contains("\n<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>func_name1<｜tool▁sep｜>{\"argument1\": \"value1\"}<｜tool▁call▁end｜><｜tool▁call▁begin｜>", prompt);
+        Assert.EndsWith("user:cassistant:<｜tool▁sep｜>stoptool:done", prompt);
+    }
+
+    [Fact]
     public async Task Calls_or_a_form_may_be_asked_for_together()
     {
         for (var seed = 0; seed < 6; seed++)
