@@ -20,7 +20,7 @@ public sealed unsafe class CpuDevice : IDevice
     /// <summary>A device of as many threads, the caller's included; 0 takes one for each processor.</summary>
     /// <param name="threads">Threads.</param>
     /// <param name="activations">How far products may round their inputs.</param>
-    /// <param name="pinned">Whether each thread but the caller's keeps to a processor of its own.</param>
+    /// <param name="pinned">Whether each thread keeps to a processor of its own, the caller of an engine among them.</param>
     public CpuDevice(int threads = 0, ActivationType activations = ActivationType.Float32, bool pinned = false)
     {
         _activations = activations;

@@ -15,7 +15,7 @@ static partial class Processors
     {
         if (!OperatingSystem.IsLinux()) return;
         Span<ulong> allowed = stackalloc ulong[Words], one = stackalloc ulong[Words];
-        if (GetAffinity(0, Words * sizeof(ulong), ref allowed[0]) <= 0) return;
+        if (GetAffinity(0, Words * sizeof(ulong), ref allowed[0]) != 0) return;
         var count = 0;
         foreach (var word in allowed) count += System.Numerics.BitOperations.PopCount(word);
         var left = number % Math.Max(1, count);

@@ -19,7 +19,12 @@ sealed unsafe class WorkerTeam : IDisposable
 {
     static readonly long SpinTicks = Stopwatch.Frequency / 10_000;
 
+    // A thread that calls this often in a row runs an engine: it keeps its processor too. One that loads a model calls less often.
+    const int CallsOfEngine = 2000;
+
+    readonly bool _bound;
     readonly Thread[] _threads;
+    int _caller, _calls;
     readonly SemaphoreSlim _wake = new(0);
     Shared _shared;
     delegate*<void*, int, int, void> _call;
@@ -27,12 +32,12 @@ sealed unsafe class WorkerTeam : IDisposable
     volatile bool _stopped;
 
     /// <summary>
-    /// Starts <paramref name="workers"/> - 1 threads, bound to a processor each when asked: a system that is busy otherwise may wake them
-    /// on the caller's.
+    /// Starts <paramref name="workers"/> - 1 threads, bound to a processor each when asked, and the thread that runs an engine to another: a
+    /// system that is busy otherwise may leave them all on the caller's processor.
     /// </summary>
     public WorkerTeam(int workers, bool bound = false)
     {
-        Workers = workers;
+        (Workers, _bound) = (workers, bound);
         _threads = new Thread[workers - 1];
         for (var i = 0; i < _threads.Length; i++)
         {
@@ -53,6 +58,7 @@ sealed unsafe class WorkerTeam : IDisposable
             for (var part = 0; part < parts; part++) job.Run(part, 0);
             return;
         }
+        if (_bound) BindCaller();
         fixed (TJob* pinned = &job)
         {
             _call = &Call<TJob>;
@@ -64,6 +70,13 @@ sealed unsafe class WorkerTeam : IDisposable
             TakeParts(0);
             for (var spins = 1; Volatile.Read(ref _shared.Done) != parts; spins++) Pause(spins);
         }
+    }
+
+    void BindCaller()
+    {
+        var caller = Environment.CurrentManagedThreadId;
+        if (caller != _caller) (_caller, _calls) = (caller, 0);
+        if (_calls < CallsOfEngine && ++_calls == CallsOfEngine) Processors.Bind(0);
     }
 
     /// <summary>Ends the threads.</summary>
