@@ -14,6 +14,7 @@ static class BenchCommand
     {
         var command = new Command("bench", "Measures speed.");
         command.Add(Engine());
+        command.Add(BenchServeCommand.Create());
         command.Add(CompareCommand.Create());
         command.Add(TokenizerCommand.Create());
         command.Add(GrammarCommand.Create());

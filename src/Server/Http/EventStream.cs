@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -17,8 +18,8 @@ sealed class EventStream(HttpContext http, TimeSpan patience, TimeProvider time)
 
     readonly HttpResponse _response = http.Response;
 
-    /// <summary>Sends every event and the closing mark, or an error frame and a broken connection.</summary>
-    public async Task SendAsync<T>(IAsyncEnumerable<T> events, JsonTypeInfo<T> type)
+    /// <summary>Sends every event and the closing mark, or an error frame and a broken connection. Events with names need no closing mark.</summary>
+    public async Task SendAsync<T>(IAsyncEnumerable<T> events, JsonTypeInfo<T> type, Func<T, string>? name = null)
     {
         try
         {
@@ -27,6 +28,8 @@ sealed class EventStream(HttpContext http, TimeSpan patience, TimeProvider time)
             while (await NextAsync(source))
             {
                 await StartAsync();
+                if (name is not null)
+                    Write(Encoding.UTF8.GetBytes($"event: {name(source.Current)}\n"));
                 Write("data: "u8);
                 json.Reset();
                 JsonSerializer.Serialize(json, source.Current, type);
@@ -36,7 +39,8 @@ sealed class EventStream(HttpContext http, TimeSpan patience, TimeProvider time)
                     await FlushAsync();
             }
             await StartAsync();
-            Write("data: [DONE]\n\n"u8);
+            if (name is null)
+                Write("data: [DONE]\n\n"u8);
             await FlushAsync();
         }
         catch (Exception error) when (_response.HasStarted && (Deadline.HasPassed(http) || !http.RequestAborted.IsCancellationRequested))

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Serving.Server.Http;
 
@@ -14,6 +16,26 @@ readonly record struct RequestValue(JsonElement Element, string Path)
     public bool IsObject => Element.ValueKind == JsonValueKind.Object;
 
     public bool IsNumber => Element.ValueKind == JsonValueKind.Number;
+
+    /// <summary>Writes the value as it is.</summary>
+    public void WriteTo(Utf8JsonWriter json)
+    {
+        var element = Element;
+        Unicode(() =>
+        {
+            element.WriteTo(json);
+            return true;
+        }, Path);
+    }
+
+    /// <summary>The value as a tree that can be written.</summary>
+    public JsonNode? ToNode()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+            WriteTo(json);
+        return JsonNode.Parse(buffer.WrittenSpan);
+    }
 
     public string AsString(int maxLength = int.MaxValue)
     {

@@ -10,6 +10,7 @@ sealed class OpenAiEndpoints(ReplyServices services)
     {
         routes.MapPost("/v1/chat/completions", ChatAsync);
         routes.MapPost("/v1/completions", CompleteAsync);
+        routes.MapPost("/v1/responses", RespondAsync);
         routes.MapPost("/v1/embeddings", EmbedAsync);
         routes.MapGet("/v1/models", ModelsAsync);
         routes.MapGet("/v1/models/{**id}", ModelAsync);
@@ -63,6 +64,22 @@ sealed class OpenAiEndpoints(ReplyServices services)
         var id = Uri.UnescapeDataString(http.Request.RouteValues["id"] as string ?? "");
         model.CheckName(id);
         return WriteAsync(http, Entry(model, id), OpenAiJson.Plain.ModelEntry);
+    }
+
+    async Task RespondAsync(HttpContext http)
+    {
+        var model = services.Host.Model;
+        var read = await RequestBody.ReadAsync(http);
+        var (response, request) = ResponseRequest.Read(read, model, services.Options);
+        services.ReportUnread(read, http);
+        using var leaving = services.Host.Leaving(http.RequestAborted);
+        using var run = new TextRun(model, [ReplyServices.Signed(request.Generation, http)], request.Fields, leaving.Token);
+        var head = ReplyHead.Of("resp_", request.Fields, request.Model, services);
+        var reply = new ResponseReply(head, response, new(head, request, new(model.Tokenizer, request.Fields.SpellsTokenIds)));
+        if (request.Fields.Streams)
+            await services.Stream(http).SendAsync(reply.EventsAsync(run, http.RequestAborted), OpenAiJson.Plain.JsonObject, e => e["type"]!.GetValue<string>());
+        else
+            await WriteAsync(http, await reply.WholeAsync(run, http.RequestAborted), OpenAiJson.Plain.JsonObject);
     }
 
     async Task EmbedAsync(HttpContext http)

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace Serving.Server.OpenAi;
@@ -12,6 +13,7 @@ namespace Serving.Server.OpenAi;
 [JsonSerializable(typeof(EmbeddingList))]
 [JsonSerializable(typeof(float[]))]
 [JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(JsonObject))]
 [JsonSerializable(typeof(Usage))]
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(ModelList))]

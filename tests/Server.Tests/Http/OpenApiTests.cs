@@ -30,6 +30,7 @@ public sealed partial class OpenApiTests(ServerFixture fixture) : IClassFixture<
     [Theory]
     [InlineData("ChatRequest", """{"model": "tiny", "messages": [{"role": "user", "content": "a"}]}""")]
     [InlineData("CompletionRequest", """{"model": "tiny", "prompt": "a"}""")]
+    [InlineData("ResponseRequest", """{"model": "tiny", "input": "a"}""")]
     [InlineData("EmbeddingRequest", """{"model": "tiny", "input": "a"}""")]
     [InlineData("TokenizeRequest", """{"model": "tiny", "prompt": "a"}""")]
     [InlineData("DetokenizeRequest", """{"model": "tiny", "tokens": []}""")]
@@ -37,12 +38,13 @@ public sealed partial class OpenApiTests(ServerFixture fixture) : IClassFixture<
     {
         var (model, options) = (fixture.Server.Host.Model, fixture.Server.Services.GetRequiredService<ServerOptions>());
         var read = new RequestReader(JsonDocument.Parse(body).RootElement, "");
-        string[] refused = ["suffix", "functions", "function_call", "audio", "web_search_options", "moderation", "chat_template", "documents",
+        string[] refused = ["suffix", "functions", "function_call", "audio", "web_search_options", "moderation", "chat_template", "documents", "previous_response_id", "conversation", "prompt", "max_tool_calls", "context_management",
             "guided_whitespace_pattern", "logits_processors", "bad_words"];
         _ = schema switch
         {
             "ChatRequest" => (object)ChatRequest.Read(read, model, options),
             "CompletionRequest" => CompletionRequest.Read(read, model, options),
+            "ResponseRequest" => ResponseRequest.Read(read, model, options),
             "EmbeddingRequest" => EmbeddingRequest.Read(read, model, options),
             "TokenizeRequest" => TokenizeRequest.Tokens(read, model, options),
             _ => TokenizeRequest.Text(read, model),

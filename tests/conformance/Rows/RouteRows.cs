@@ -68,6 +68,44 @@ static class RouteRows
         { "an unknown model", """{"model": "nobody", "input": "a"}""", 404, "model", "model_not_found" },
     };
 
+    static readonly Section Responses = new("6 Responses", Ask.Respond)
+    {
+        { "a string is answered", Respond(), reply =>
+        {
+            Assert.StartsWith("resp_", reply.Json.Text("id"));
+            Assert.Equal(("response", "message", "assistant", "output_text"), (reply.Json.Text("object"), reply.Json.Text("output.0.type"), reply.Json.Text("output.0.role"), reply.Json.Text("output.0.content.0.type")));
+            Assert.Equal(reply.Json.Number("usage.input_tokens") + reply.Json.Number("usage.output_tokens"), reply.Json.Number("usage.total_tokens"));
+        } },
+        { "it says what a chat says", "the same text", async target => Assert.Equal(
+            (await target.PostAsync(Ask.Chat, Ask.Chatting())).Json.Text("choices.0.message.content"),
+            (await target.PostAsync(Ask.Respond, Respond(""" "max_output_tokens": 6 """))).Json.Text("output.0.content.0.text")) },
+        { "an answer that was cut is incomplete", Respond(""" "max_output_tokens": 1 """), reply =>
+            Assert.Equal(("incomplete", "max_output_tokens"), (reply.Json.Text("status"), reply.Json.Text("incomplete_details.reason"))) },
+        { "items and instructions are a conversation", Respond("""
+            "instructions": "Be brief.", "max_output_tokens": 4, "input": [{"role": "user", "content": "a"},
+            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "b"}]}, {"role": "user", "content": [{"type": "input_text", "text": "c"}]}]
+            """), reply => Assert.Equal("Be brief.", reply.Json.Text("instructions")) },
+        { "a stream has numbered events of every part", "the same response", StreamedAsync },
+        { "logprobs are included when asked for", Respond(""" "max_output_tokens": 3, "include": ["message.output_text.logprobs"], "top_logprobs": 2 """), reply =>
+            Assert.Equal(3, reply["output.0.content.0.logprobs"].GetArrayLength()) },
+        { "a required function is called", Respond(""" "tool_choice": "required", "max_output_tokens": 60, "tools": [{"type": "function", "name": "f", "parameters": {"type": "object", "properties": {"x": {"enum": ["a", "b"]}}, "required": ["x"], "additionalProperties": false}}] """), reply =>
+        {
+            Assert.Equal(("function_call", "f", "completed"), (reply.Json.Text("output.0.type"), reply.Json.Text("output.0.name"), reply.Json.Text("output.0.status")));
+            Assert.Contains(JsonDocument.Parse(reply.Json.Text("output.0.arguments")!).RootElement.Text("x"), (string[])["a", "b"]);
+            Assert.NotEmpty(reply.Json.Text("output.0.call_id")!);
+        } },
+        { "input is required", Ask.With(), 400, "input", "missing_required_parameter" },
+        { "an item of another kind", Respond(""" "input": [{"type": "image_generation_call"}] """), 400, "input[0].type", "unsupported_value" },
+        { "a mistake in an item has the item's path", Respond(""" "instructions": "a", "input": [{"role": "user", "content": "a"}, {"role": "king", "content": "a"}] """), 400, "input[1].role", "invalid_value" },
+        { "max_output_tokens is at least 1", Respond(""" "max_output_tokens": 0 """), 400, "max_output_tokens", "integer_below_min_value" },
+        { "the answer fits the context", Respond(""" "max_output_tokens": 1000000 """), 400, "input", "context_length_exceeded" },
+        { "previous_response_id", Respond(""" "previous_response_id": "resp_1" """), 400, "previous_response_id", "unsupported_parameter" },
+        { "conversation", Respond(""" "conversation": "c" """), 400, "conversation", "unsupported_parameter" },
+        { "background", Respond(""" "background": true """), 400, "background", "unsupported_parameter" },
+        { "tools of the server's own", Respond(""" "tools": [{"type": "web_search"}] """), 400, "tools[0].type", "unsupported_parameter" },
+        { "an unknown model", """{"model": "nobody", "input": "a"}""", 404, "model", "model_not_found" },
+    };
+
     static readonly Section Tokens = new("6 Tokenize and detokenize", "/tokenize")
     {
         { "a prompt has tokens", Ask.With(""" "prompt": "Hello world", "return_token_strs": true """), reply =>
@@ -128,7 +166,24 @@ static class RouteRows
         { "files", "404 `unknown_url`", async target => (await target.PostAsync("/v1/files", "{}")).CheckRefused(404, null, "unknown_url") },
     };
 
-    public static IEnumerable<Row> All => [.. Models, .. Embeddings, .. Tokens, .. Rest];
+    public static IEnumerable<Row> All => [.. Models, .. Embeddings, .. Responses, .. Tokens, .. Rest];
+
+    static string Respond(string members = "\"max_output_tokens\": 6") => Ask.With($""" "input": "Say hello.", "temperature": 0, {members} """);
+
+    static async Task StreamedAsync(Target target)
+    {
+        var body = Respond(""" "max_output_tokens": 12, "seed": 1 """);
+        var whole = (await target.PostAsync(Ask.Respond, body)).CheckStatus(200)["output.0.content.0"].ToString();
+        var frames = (await target.PostAsync(Ask.Respond, body[..^1] + ", \"stream\": true}")).CheckStatus(200).Body.Split("\n\n", StringSplitOptions.RemoveEmptyEntries);
+        var events = frames.Select(frame => (Name: frame.Split('\n')[0]["event: ".Length..], Json: JsonDocument.Parse(frame.Split('\n')[1]["data: ".Length..]).RootElement)).ToArray();
+        Assert.All(events, (e, i) => Assert.Equal((e.Name, i), (e.Json.Text("type"), e.Json.Number("sequence_number"))));
+        Assert.Equal(
+            ["response.created", "response.in_progress", "response.output_item.added", "response.content_part.added", "response.output_text.delta",
+                "response.output_text.done", "response.content_part.done", "response.output_item.done", "response.incomplete"],
+            events.Select(e => e.Name).Distinct());
+        Assert.Equal(whole, events[^1].Json.At("response.output.0.content.0").ToString());
+        Assert.Equal(JsonDocument.Parse(whole).RootElement.Text("text"), string.Concat(events.Where(e => e.Name == "response.output_text.delta").Select(e => e.Json.Text("delta"))));
+    }
 
     static async Task RoundTripAsync(Target target)
     {
