@@ -12,7 +12,7 @@ namespace Serving;
 /// <param name="Bytes">Memory of the cache.</param>
 /// <param name="Type">Type of cached rows.</param>
 /// <param name="Context">Tokens of every sequence; the model's own limit when null.</param>
-/// <param name="PageTokens">Tokens of a page.</param>
+/// <param name="PageTokens">Tokens of a page; more where a page has to hold whole rows of several tokens.</param>
 public sealed record CachePlanOptions(long Bytes, CacheType Type = CacheType.BFloat16, int? Context = null, int PageTokens = 64);
 
 /// <summary>What a model's sequences take in the cache, and what they would take in other types and with other schemes. All figures are <see cref="CacheLayout"/>'s.</summary>
@@ -58,6 +58,7 @@ public sealed record CachePlan
         ImmutableArray<AttentionPlan> own = [.. blocks.Select(block => block.Plan)];
         var names = string.Join(", ", blocks.Select(block => block.Family).Distinct());
         var heads = HeadsOf(own[0], plan.HiddenSize);
+        options = options with { PageTokens = CacheLayout.PageTokensFor(own, options.PageTokens) };
         CacheFigures Figures(string name, string widths, ImmutableArray<AttentionPlan> layers, CacheType type) =>
             CacheFigures.Of(name, widths, new(layers, options.PageTokens, type), layers.Length, context, options.Bytes);
         return new()
@@ -98,7 +99,7 @@ public sealed record CachePlan
 /// <param name="Elements">Values.</param>
 /// <param name="Bytes">Their bytes, with the scales that belong to them.</param>
 /// <param name="Layers">The layers, counted among the attentions.</param>
-public sealed record CachedLayers(string Scheme, string Rows, string Streams, int Elements, long Bytes, ImmutableArray<int> Layers)
+public sealed record CachedLayers(string Scheme, string Rows, string Streams, double Elements, double Bytes, ImmutableArray<int> Layers)
 {
     internal static ImmutableArray<CachedLayers> Of(ImmutableArray<AttentionBlock> blocks, CacheLayout layout) =>
     [
@@ -122,13 +123,13 @@ public sealed record CachedLayers(string Scheme, string Rows, string Streams, in
 /// <param name="TokensPerGibibyte">Tokens of sequences at the context that fit 2^30 bytes; those that windows have left behind count.</param>
 /// <param name="LargestBatch">Sequences at the context that the memory of the cache holds at once, while each decodes.</param>
 public sealed record CacheFigures(
-    string Name, string Widths, long ElementsPerToken, long BytesPerToken, double BytesPerTokenAndLayer, long TokensPerGibibyte, long LargestBatch)
+    string Name, string Widths, double ElementsPerToken, double BytesPerToken, double BytesPerTokenAndLayer, long TokensPerGibibyte, long LargestBatch)
 {
     internal static CacheFigures Of(string name, string widths, CacheLayout layout, int layers, int context, long bytes)
     {
         var sequence = layout.SequenceBytes(context, stepTokens: 1) + layout.States.PlaceBytes;
         return new(
-            name, widths, Enumerable.Range(0, layers).Sum(layer => (long)layout.ElementsPerToken(layer)), layout.BytesPerToken,
-            (double)layout.BytesPerToken / layers, (long)((double)(1L << 30) / sequence * context), bytes / sequence);
+            name, widths, Enumerable.Range(0, layers).Sum(layout.ElementsPerToken), layout.BytesPerToken,
+            layout.BytesPerToken / layers, (long)((double)(1L << 30) / sequence * context), bytes / sequence);
     }
 }

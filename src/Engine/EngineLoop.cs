@@ -35,8 +35,8 @@ sealed class EngineLoop : IDisposable
     public EngineLoop(IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, EngineDiagnostics diagnostics)
     {
         (_decoder, _layout, _options, _diagnostics, _clock) = (decoder, layout, options.Checked(), diagnostics, diagnostics.Clock);
-        if (options.PageTokens != layout.PageTokens)
-            throw new ArgumentException($"PageTokens is {options.PageTokens}; the cache has pages of {layout.PageTokens}.", nameof(options));
+        if (options.PageTokens is { } tokens && tokens != layout.PageTokens)
+            throw new ArgumentException($"PageTokens is {tokens}; the cache has pages of {layout.PageTokens}.", nameof(options));
         var longest = Math.Min(options.MaxModelLength ?? int.MaxValue, layout.LongestSequence(size.Pages, options.TokensPerStep));
         var sequences = layout.States.PlaceBytes > 0 ? Math.Min(options.MaxSequences, size.Places) : options.MaxSequences;
         Door = new(
@@ -169,7 +169,7 @@ sealed class EngineLoop : IDisposable
         FullTokenBytes = _layout.FullBytesPerToken(_decoder.HiddenSize),
         ExpectedWait = Door.WaitOf(""),
         PromptTokens = _delivery.PromptTokens,
-        PageTokens = _options.PageTokens,
+        PageTokens = _pages.PageTokens,
         CacheUsage = _pages.Pools.Max(pool => (double)pool.Held / pool.Pages),
         Steps = _steps,
         Rows = _rows,

@@ -13,8 +13,11 @@ public sealed record EngineOptions
     /// <summary>Most rows of a step. 512: enough to keep the arithmetic busy, and a long prompt delays nobody for long.</summary>
     public int TokensPerStep { get; init; } = 512;
 
-    /// <summary>Tokens of a cache page. 64: the grain in which prefixes are shared; a sequence loses half a page on average.</summary>
-    public int PageTokens { get; init; } = 64;
+    /// <summary>
+    /// Tokens of a cache page; 64 when null, or the next number that holds whole rows where tokens share rows. 64: the grain in which
+    /// prefixes are shared; a sequence loses half a page on average.
+    /// </summary>
+    public int? PageTokens { get; init; }
 
     /// <summary>How cached values are stored. bfloat16: half of float32's memory, with the range of the activations.</summary>
     public CacheType CacheType { get; init; } = CacheType.BFloat16;
@@ -66,7 +69,7 @@ public sealed record EngineOptions
     {
         InRange(nameof(MaxSequences), MaxSequences, 1, 65_536);
         InRange(nameof(TokensPerStep), TokensPerStep, MaxSequences, 1 << 20, ", so that each running sequence gets its row");
-        InRange(nameof(PageTokens), PageTokens, 1, 65_536);
+        InRange(nameof(PageTokens), PageTokens ?? 1, 1, 65_536);
         InRange(nameof(CacheBytes), CacheBytes ?? 1, 1, long.MaxValue);
         InRange(nameof(SnapshotTokens), SnapshotTokens, 1, 1 << 30);
         InRange(nameof(SnapshotBytes), SnapshotBytes ?? 0, 0, long.MaxValue);

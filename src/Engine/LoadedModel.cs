@@ -27,7 +27,7 @@ public sealed class LoadedModel : IAsyncDisposable
         var longest = Math.Min(options.MaxModelLength ?? int.MaxValue, plan.MaxLength);
         var paths = new NumericPaths(plan, options.Execution, Label(options));
         Plan = plan with { Expands = paths.Expands(longest) };
-        Layout = new([.. Plan.Attentions], options.PageTokens, options.CacheType);
+        Layout = new([.. Plan.Attentions], options.PageTokens ?? CacheLayout.PageTokensFor(Plan.Attentions), options.CacheType);
         Size = Layout.SizeWithin(
             options.CacheBytes ?? DefaultCacheBytes(options, longest), longest, options.TokensPerStep, options.MaxSequences,
             options.EnablePrefixCaching ? options.SnapshotBytes : 0);
@@ -66,7 +66,7 @@ public sealed class LoadedModel : IAsyncDisposable
     public (long Rows, long Bytes) RowsAt(int position)
     {
         var bytes = Layout.Groups.Sum(group => group.TokenBytes * (position + 1L - group.Rows.FirstVisible(position)));
-        return (bytes / Layout.BytesPerToken, bytes);
+        return ((long)(bytes / Layout.BytesPerToken), (long)bytes);
     }
 
     /// <summary>Ends the engine, then gives memory and files back.</summary>

@@ -140,13 +140,13 @@ public sealed record StoredSummary(string Type, int Tensors, long Values, long B
 /// <param name="Elements">Values of a token in all of them.</param>
 /// <param name="Float32Bytes">Its bytes as float32.</param>
 /// <param name="BFloat16Bytes">Its bytes as bfloat16.</param>
-public sealed record CacheSummary(string Rows, int Attentions, long Elements, long Float32Bytes, long BFloat16Bytes)
+public sealed record CacheSummary(string Rows, int Attentions, double Elements, double Float32Bytes, double BFloat16Bytes)
 {
     internal static ImmutableArray<CacheSummary> Of(ModelPlan plan)
     {
-        CacheLayout Layout(CacheType type) => new([.. plan.Attentions], type: type);
+        CacheLayout Layout(CacheType type) => new([.. plan.Attentions], CacheLayout.PageTokensFor(plan.Attentions), type);
         var (wide, narrow) = (Layout(CacheType.Float32), Layout(CacheType.BFloat16));
         return [.. wide.Groups.Zip(narrow.Groups, (w, n) => new CacheSummary(
-            w.Rows.Description, w.Layers.Length, w.Layers.Sum(layer => (long)wide.ElementsPerToken(layer)), w.TokenBytes, n.TokenBytes))];
+            w.Rows.Description, w.Layers.Length, w.Layers.Sum(wide.ElementsPerToken), w.TokenBytes, n.TokenBytes))];
     }
 }

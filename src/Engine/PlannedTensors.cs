@@ -54,6 +54,7 @@ static class PlannedTensors
         Step.TokenEmbedding embedding => [embedding.Weight],
         Step.MultiplyBy times => Of(times.Factors, ledger),
         Step.LinearByHead byHead => byHead.Heads.SelectMany(Of),
+        Step.Weigh weigh => [.. Of(weigh.OfPosition, ledger), .. Of(weigh.OfRow, ledger)],
         Step.Gated gated => [.. Of(gated.Gate, ledger), .. Of(gated.Up, ledger)],
         Step.Beside beside => beside.Parts.SelectMany(part => Of(part, ledger)),
         Step.Sum sum => [.. sum.Parts.SelectMany(part => Of(part, ledger)), .. Of(sum.Weights, ledger)],

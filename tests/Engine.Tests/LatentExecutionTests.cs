@@ -110,7 +110,7 @@ public sealed class LatentExecutionTests
         {
             using var checkpoint = Checkpoint.OpenFolder(Fixtures.Path(fixture));
             using var harness = new DecoderHarness(checkpoint, new CpuDevice(1));
-            var layout = new Cache.CacheLayout([.. harness.Plan.Attentions], options.PageTokens, options.CacheType);
+            var layout = new Cache.CacheLayout([.. harness.Plan.Attentions], options.PageTokens!.Value, options.CacheType);
             options = options with { CacheBytes = count * layout.Groups[0].PageBytes };
         }
         return new(Checkpoint.OpenFolder(Fixtures.Path(fixture)), new CpuDevice(2), options);

@@ -78,7 +78,7 @@ public sealed class SchemesPageTests
         using var checkpoint = Checkpoint.OpenFolder(Fixtures.Path(fixture));
         var plan = ModelTypes.Plan(new(checkpoint.Config, checkpoint.OpenLedger()));
         var layout = new CacheLayout([.. plan.Attentions], PageTokens, type);
-        var elements = plan.Attentions.Select((_, layer) => layout.ElementsPerToken(layer).ToString(CultureInfo.InvariantCulture)).ToArray();
+        var elements = plan.Attentions.Select((_, layer) => layout.ElementsPerToken(layer).ToString("0.##", CultureInfo.InvariantCulture)).ToArray();
         return (layout, elements.Distinct().Count() == 1 ? $"{elements[0]} x {elements.Length}" : string.Join(", ", elements));
     }
 
@@ -109,5 +109,5 @@ public sealed class SchemesPageTests
 
     static string Cell(bool found) => found ? "yes" : "no";
 
-    static string Number(long value) => value == 0 ? "-" : value.ToString("N0", CultureInfo.InvariantCulture);
+    static string Number(double value) => value == 0 ? "-" : value.ToString("#,0.##", CultureInfo.InvariantCulture);
 }

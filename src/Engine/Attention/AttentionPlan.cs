@@ -15,6 +15,12 @@ public sealed record CachedStream(string Name, Projection From, int Width, int G
     /// <summary>The layer whose rows these are: counted among the model's attentions, before this one; null for rows of its own.</summary>
     public int? OwnedBy { get; init; }
 
+    /// <summary>
+    /// Neighbouring tokens that share a row: tokens n * Stride up to (n + 1) * Stride leave one. What each of them makes stands in for what
+    /// the ones before it made; a sum over the block is a <see cref="StateUpdate.Fold"/> in <see cref="From"/>.
+    /// </summary>
+    public int Stride { get; init; } = 1;
+
     /// <summary>How its vectors are stored, where that is part of the scheme; null where the cache's type decides.</summary>
     public RowFormat? Format { get; init; }
 
@@ -190,10 +196,29 @@ public sealed record AttentionPlan
     public ImmutableArray<SharedRow> Shared { get; init; } = [];
 
     /// <summary>Values that a token leaves in this layer's cache.</summary>
-    public int ElementsPerToken => Streams.Sum(stream => stream.Elements);
+    public double ElementsPerToken => Streams.GroupBy(stream => stream.Stride).Sum(rows => (double)rows.Sum(stream => stream.Elements) / rows.Key);
+
+    /// <summary>Why the plan's parts do not fit together, in words; null where they do.</summary>
+    public string? Fault
+    {
+        get
+        {
+            foreach (var stride in Streams.Select(stream => stream.Stride))
+            {
+                if (stride < 1 || stride != Streams[0].Stride) return $"streams whose rows hold {stride} and {Streams[0].Stride} tokens are not read together";
+                if (Rows.Window % stride != 0) return $"a window of {Rows.Window} tokens cuts rows of {stride}; it must be a multiple of {stride}";
+                if (Rows.Chunk % stride != 0) return $"chunks of {Rows.Chunk} tokens cut rows of {stride}; they must be multiples of {stride}";
+            }
+
+            return Streams is [{ Stride: > 1 }, ..] && Branches.Any(branch => branch.Turn is not null)
+                ? "keys that turn when they are read have one position, which a row of several tokens has not"
+                : null;
+        }
+    }
 
     /// <summary>Whether keys and values of heads can be rebuilt from the main stream, whose rows are both at once.</summary>
-    public bool CanExpand => Branches is [{ KeyMap: not null, ValueMap: not null, Value: null, NeedsKeys: false }];
+    public bool CanExpand => Streams.All(stream => stream.Stride == 1)
+        && Branches is [{ KeyMap: not null, ValueMap: not null, Value: null, NeedsKeys: false }];
 
     /// <summary>Every chain of products that a token passes through in this layer.</summary>
     public IEnumerable<Projection> Projections =>

@@ -26,3 +26,26 @@ public sealed record PositionScale(double Beta, double Interval, int Offset = 0)
     public override void Fill(int position, int lengthLimit, Span<float> values) =>
         values[0] = (float)(1 + Beta * Math.Log(1 + Math.Floor((position + Offset) / Interval)));
 }
+
+/// <summary>
+/// The sinusoidal embedding (Vaswani et al., arXiv 1706.03762, section 3.5) of the number of a token's block of neighbours: sine and
+/// cosine of block * Base^(-2i / Values) in turn.
+/// </summary>
+/// <param name="Values">Numbers, an even number of them.</param>
+/// <param name="Stride">Tokens of a block.</param>
+/// <param name="Base">The base of the frequencies.</param>
+public sealed record BlockEmbedding(int Values, int Stride, double Base = 10000) : PositionTable
+{
+    /// <inheritdoc/>
+    public override int Width => Values;
+
+    /// <inheritdoc/>
+    public override void Fill(int position, int lengthLimit, Span<float> values)
+    {
+        for (var i = 0; i < Values; i += 2)
+        {
+            var (sin, cos) = Math.SinCos(position / Stride * Math.Pow(Base, -(double)i / Values));
+            (values[i], values[i + 1]) = ((float)sin, (float)cos);
+        }
+    }
+}

@@ -161,6 +161,12 @@ public abstract record Step
     /// <param name="Factors">The chain.</param>
     public sealed record MultiplyBy(Projection Factors) : Step;
 
+    /// <summary>Multiplies the row by the sigmoid of a product of two vectors, one made of the token's position and one of the row.</summary>
+    /// <param name="Table">Numbers of the position.</param>
+    /// <param name="OfPosition">From them to the one vector.</param>
+    /// <param name="OfRow">From the row to the other.</param>
+    public sealed record Weigh(PositionTable Table, Linear OfPosition, Linear OfRow) : Step;
+
     /// <summary>Multiplies by a number.</summary>
     /// <param name="Factor">The number.</param>
     public sealed record Multiply(float Factor) : Step;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Numerics;
 using System.Text;
 using Serving.Attention;
 using Serving.Devices;
@@ -26,6 +27,11 @@ public sealed class CacheLayout
     public CacheLayout(ImmutableArray<AttentionPlan> layers, int pageTokens = 64, CacheType type = CacheType.BFloat16)
     {
         if (pageTokens < 1) throw new ArgumentException($"A page of {pageTokens} tokens: it must hold at least 1.", nameof(pageTokens));
+        foreach (var stride in layers.SelectMany(layer => layer.Streams).Select(stream => stream.Stride))
+            if (pageTokens % stride != 0)
+                throw new ArgumentException(
+                    $"A page of {pageTokens} tokens (block-size) does not hold whole rows of {stride} tokens, as the model has them: "
+                    + $"give a multiple, such as {PageTokensFor(layers, pageTokens)}, or none.", nameof(pageTokens));
         (_layers, PageTokens, Type) = (layers, pageTokens, type);
         Groups =
         [
@@ -42,6 +48,15 @@ public sealed class CacheLayout
     /// </summary>
     public long FullBytesPerToken(int hiddenSize) => 2L * hiddenSize * _layers.Length * (Type == CacheType.Float32 ? sizeof(float) : sizeof(ushort));
 
+    /// <summary>The least number of tokens, from a given one on, that holds whole rows of every layer.</summary>
+    public static int PageTokensFor(IEnumerable<AttentionPlan> layers, int least = 64)
+    {
+        var multiple = 1;
+        foreach (var stride in layers.SelectMany(layer => layer.Streams).Select(stream => stream.Stride).Distinct())
+            multiple = checked(multiple / (int)BigInteger.GreatestCommonDivisor(multiple, stride) * stride);
+        return (least + multiple - 1) / multiple * multiple;
+    }
+
     /// <summary>Tokens of a page, in every group.</summary>
     public int PageTokens { get; }
 
@@ -55,10 +70,10 @@ public sealed class CacheLayout
     public StateLayout States { get; }
 
     /// <summary>Bytes that a token stores, in all layers whose rule still reads it.</summary>
-    public long BytesPerToken => Groups.Sum(group => group.TokenBytes);
+    public double BytesPerToken => Groups.Sum(group => group.TokenBytes);
 
     /// <summary>Values that a token leaves in a layer.</summary>
-    public int ElementsPerToken(int layer) => _layers[layer].ElementsPerToken;
+    public double ElementsPerToken(int layer) => _layers[layer].ElementsPerToken;
 
     /// <summary>Every region of a cache with this many pages in each group, one after the other.</summary>
     public ImmutableArray<CacheRegion> Regions(ImmutableArray<int> pages)
@@ -122,10 +137,10 @@ public sealed class CacheLayout
     /// <summary>The arithmetic of a cache with this many pages in each group, for people.</summary>
     public string Describe(ImmutableArray<int> pages)
     {
-        var text = new StringBuilder().Append($"{BytesPerToken:N0} bytes a token in {Type}, {Bytes(pages):N0} bytes in all");
+        var text = new StringBuilder().Append($"{BytesPerToken:#,0.##} bytes a token in {Type}, {Bytes(pages):N0} bytes in all");
         foreach (var (group, count) in Groups.Zip(pages))
         {
-            text.Append($"; {group.Rows.Description}: {group.Layers.Length} layers x {group.TokenBytes / group.Layers.Length:N0} bytes a token");
+            text.Append($"; {group.Rows.Description}: {group.Layers.Length} layers x {group.TokenBytes / group.Layers.Length:#,0.##} bytes a token");
             text.Append($", {count:N0} pages x {PageTokens} tokens = {(long)count * PageTokens:N0} tokens");
             text.Append($", {group.PageBytes:N0} bytes a page");
         }
@@ -134,7 +149,8 @@ public sealed class CacheLayout
     }
 
     /// <summary>Bytes that a token stores in a layer: values, and the scales of their groups.</summary>
-    public long TokenBytes(int layer) => _layers[layer].Streams.Sum(stream => TokenBytes(layer, stream));
+    public double TokenBytes(int layer) => _layers[layer].Streams
+        .GroupBy(stream => stream.Stride).Sum(rows => (double)rows.Sum(stream => RowBytes(layer, stream)) / rows.Key);
 
     /// <summary>
     /// How a stream is stored: as its scheme says, else in the cache's type. The part of keys that positions turn, where it is apart, is
@@ -143,10 +159,10 @@ public sealed class CacheLayout
     public RowFormat FormatOf(int layer, CachedStream stream) =>
         stream.Format ?? (((RowFormat)Type).HasScales && _layers[layer].IsRotary(stream) ? CacheType.BFloat16 : Type);
 
-    long TokenBytes(int layer, CachedStream stream) =>
+    long RowBytes(int layer, CachedStream stream) =>
         stream.OwnedBy is null ? (long)stream.Groups * FormatOf(layer, stream).VectorBytes(stream.Width) : 0;
 
     long PageBytes(int layer) => _layers[layer].Streams.Sum(stream => PageBytes(layer, stream));
 
-    long PageBytes(int layer, CachedStream stream) => (PageTokens * TokenBytes(layer, stream) + Alignment - 1) / Alignment * Alignment;
+    long PageBytes(int layer, CachedStream stream) => (PageTokens / stream.Stride * RowBytes(layer, stream) + Alignment - 1) / Alignment * Alignment;
 }

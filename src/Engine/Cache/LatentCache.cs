@@ -43,5 +43,8 @@ public sealed class LatentCache : IDisposable
     public void Dispose() => _device.Free(_memory);
 
     PagedRows View(CacheRegion region) => new(
-        _memory + (nint)region.Offset, region.PageBytes, Layout.PageTokens, region.Stream.Groups, region.Stream.Width, region.Format);
+        _memory + (nint)region.Offset, region.PageBytes, Layout.PageTokens / region.Stream.Stride, region.Stream.Groups, region.Stream.Width, region.Format)
+    {
+        Stride = region.Stream.Stride,
+    };
 }

@@ -9,7 +9,7 @@ namespace Serving.Cache;
 /// <param name="PageTokens">Tokens of a page.</param>
 /// <param name="TokenBytes">Bytes that a token stores in all layers of the group.</param>
 /// <param name="PageBytes">Bytes of a page in all layers and streams, each stream's part rounded up to 64.</param>
-public sealed record PageGroup(RowPolicy Rows, ImmutableArray<int> Layers, int PageTokens, long TokenBytes, long PageBytes)
+public sealed record PageGroup(RowPolicy Rows, ImmutableArray<int> Layers, int PageTokens, double TokenBytes, long PageBytes)
 {
     /// <summary>True when every earlier row stays readable, so that a sequence never gives a page back before its end.</summary>
     public bool KeepsAll => Rows == RowPolicy.All;

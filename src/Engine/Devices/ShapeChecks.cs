@@ -123,7 +123,8 @@ public static class ShapeChecks
     {
         if (source.Rows != batch.Rows || source.Heads != stream.Groups || source.Width != stream.Width)
             throw Mismatch("write rows", $"source {Of(source)}, {batch.Rows} rows of {Of(stream)}");
-        Tables(stream.RowsPerPage, batch, pages);
+        Open(stream);
+        Tables(stream.PageTokens, batch, pages);
     }
 
     /// <summary>The arguments of <see cref="IDevice.Attend"/> but its tensors: shape, streams and page tables.</summary>
@@ -140,7 +141,13 @@ public static class ShapeChecks
         if (shape.SharedValueWidth > 0 && (shape.ValueInMain || cached.SharedValue.Groups != 1 || cached.SharedValue.Width != shape.SharedValueWidth
             || cached.SharedValue.RowsPerPage != main.RowsPerPage))
             throw Mismatch("attend", $"{shape} over shared value rows {Of(cached.SharedValue)}");
-        Tables(main.RowsPerPage, batch, pages);
+        foreach (var stream in (ReadOnlySpan<PagedRows>)[main, cached.Rotary, cached.Value, cached.SharedValue])
+        {
+            if (stream.IsEmpty) continue;
+            Open(stream);
+            if (stream.Stride != main.Stride) throw Mismatch("attend", $"rows of {main.Stride} tokens beside rows of {stream.Stride}");
+        }
+        Tables(main.PageTokens, batch, pages);
     }
 
     /// <summary>The tensors of <see cref="IDevice.Attend"/>.</summary>
@@ -171,6 +178,7 @@ public static class ShapeChecks
         if (expansion.Gate is { } gate) Gate(gate, keys, values, cached.Ids, main);
 
         bool IsShared(PagedRows stream) => stream.IsEmpty || (stream.Groups == 1 && stream.RowsPerPage == main.RowsPerPage);
+        if (main.IsStrided) throw Mismatch("attend", $"keys that are rebuilt of rows of {main.Stride} tokens");
         Tables(main.RowsPerPage, batch, pages);
     }
 
@@ -246,6 +254,12 @@ public static class ShapeChecks
             throw Mismatch(operation, $"{Of(source)}, {batch.Rows} rows in {batch.Runs} runs with {places.Runs} places");
         foreach (var place in places.Places)
             if (place < 0) throw Mismatch(operation, $"a run has no place for its state");
+    }
+
+    static void Open(PagedRows stream)
+    {
+        if (stream.Stride < 1 || (stream.IsStrided && stream.Open == 0))
+            throw Mismatch("reach the cache", $"rows of {stream.Stride} tokens, without room for the rows that are still open");
     }
 
     static void Tables(int rowsPerPage, RowBatch batch, PageBatch pages)

@@ -28,7 +28,7 @@ public readonly record struct EngineFigures
     public long BytesFree { get; init; }
 
     /// <summary>Bytes of a token in all layers.</summary>
-    public long TokenBytes { get; init; }
+    public double TokenBytes { get; init; }
 
     /// <summary>Bytes of a token if every query head had a key and a value of its own.</summary>
     public long FullTokenBytes { get; init; }

@@ -13,6 +13,7 @@ public sealed class Decoder : IDecoder, IDisposable
     readonly LayerContext _context;
     readonly LatentCache _cache;
     readonly StateMemory _states;
+    readonly LayerRows _rows;
     readonly Matrix _embedding;
     readonly Matrix? _positions;
     readonly Matrix _head;
@@ -33,7 +34,7 @@ public sealed class Decoder : IDecoder, IDisposable
     {
         _plan = plan;
         _device = device;
-        (_cache, _states) = (cache, states);
+        (_cache, _states, _rows) = (cache, states, new(device, cache, maxRows));
         _context = new(device, weights, new(device), new(device, maxRows)) { Expands = plan.Expands };
         _embedding = weights.Matrix(new(plan.Embedding, plan.VocabularySize, plan.HiddenSize));
         _positions = plan.Positions is null ? null : weights.Matrix(new(plan.Positions, plan.MaxLength, plan.HiddenSize));
@@ -129,6 +130,7 @@ public sealed class Decoder : IDecoder, IDisposable
     {
         _context.Scratch.Dispose();
         _context.Positions.Dispose();
+        _rows.Dispose();
     }
 
     Tensor HeadInput(ReadOnlySpan<int> rows)
@@ -145,14 +147,6 @@ public sealed class Decoder : IDecoder, IDisposable
     BoundBlock Bind(BlockPlan block, IEnumerator<int> attentions) =>
         new(Bind(block.Before), Body(block, attentions), Bind(block.After), block.Scale, block.AddsAfter);
 
-    int PageGroup(int layer)
-    {
-        var groups = _cache.Layout.Groups;
-        for (var group = 0; group < groups.Length; group++)
-            if (groups[group].Layers.Contains(layer)) return group;
-        throw new InvalidOperationException($"Layer {layer} has no pages of its own.");
-    }
-
     Func<Tensor, StepInput, Tensor> Body(BlockPlan block, IEnumerator<int> attentions)
     {
         switch (block)
@@ -160,8 +154,10 @@ public sealed class Decoder : IDecoder, IDisposable
             case AttentionBlock { Plan: var plan }:
                 attentions.MoveNext();
                 var index = attentions.Current;
-                var pages = PageGroup(plan.Streams.Any(stream => stream.OwnedBy is null) ? index : plan.Streams[0].OwnedBy!.Value);
-                return new AttentionLayer(plan, _context, stream => _cache.View(plan.Stream(stream).OwnedBy ?? index, stream), pages, new(plan, _context, state => _states.View(index, state))).Run;
+                var pages = _rows.PageGroup(plan.Streams.Any(stream => stream.OwnedBy is null) ? index : plan.Streams[0].OwnedBy!.Value);
+                return new AttentionLayer(
+                    plan, _context, stream => _rows.Of(plan.Stream(stream).OwnedBy ?? index, stream), pages,
+                    new(plan, _context, state => _states.View(index, state))).Run;
             case FeedForwardBlock { Plan: var plan }:
                 var layer = FeedForwardLayer.Bind(plan, _context);
                 return (input, _) => layer.Run(input);

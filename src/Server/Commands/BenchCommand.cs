@@ -92,7 +92,7 @@ static class BenchCommand
             $"{m.What,-14} batch {m.Batch,3}  {m.TokensPerSecond,8:F1} tokens/s  ({m.Least:F1} to {m.Most:F1})" + (m.What != "decode" ? "" : $"  {m.TokensPerSecond / single:F2}x of batch {report.Measured.First(d => d.What == "decode").Batch}")
             + (m.Cache is { } cache ? $"; {cache.NanosecondsPerToken:F0} ns a cached token, {cache.NanosecondsPerByte:F3} ns a cached byte" : ""));
         return $"""
-            {report.Model}, {report.ModelBytes / 1e6:F0} MB of weights, on {report.Device}; a token leaves {report.CacheBytesPerToken:N0} bytes in a cache of {report.CacheType}
+            {report.Model}, {report.ModelBytes / 1e6:F0} MB of weights, on {report.Device}; a token leaves {report.CacheBytesPerToken:#,0.##} bytes in a cache of {report.CacheType}
             the machine reads {report.ReadBytesPerSecond / 1e9:F1} GB/s and multiplies {report.FlopsPerSecond / 1e9:F0} GFLOP/s: at batch 1 memory allows {bound:F1} tokens/s, reached {single:F1} ({single / bound:P0})
             {string.Join('\n', lines)}
             """;
@@ -104,7 +104,7 @@ sealed record BenchReport(string Model, string Device, long ModelBytes, double R
 {
     public string CacheType { get; init; } = "";
 
-    public long CacheBytesPerToken { get; init; }
+    public double CacheBytesPerToken { get; init; }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

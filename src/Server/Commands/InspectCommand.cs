@@ -53,8 +53,8 @@ static class InspectCommand
         foreach (var kind in model.FeedForward) Line("network", $"{Network(kind)}; {Named(kind.Layers)}");
         foreach (var type in model.Stored) Line("weights", $"{type.Type}: {type.Tensors} tensors, {type.Bytes:N0} bytes");
         foreach (var group in model.Cache)
-            Line("cache", $"{group.Rows}: in {group.Attentions} caches a token leaves {group.Elements:N0} values, "
-                + $"{group.Float32Bytes:N0} bytes as float32, {group.BFloat16Bytes:N0} as bfloat16");
+            Line("cache", $"{group.Rows}: in {group.Attentions} caches a token leaves {group.Elements:#,0.##} values, "
+                + $"{group.Float32Bytes:#,0.##} bytes as float32, {group.BFloat16Bytes:#,0.##} as bfloat16");
         Line("vocabulary", $"{model.VocabularySize:N0} tokens; tokenizer: {text.Tokenizer ?? "none, the model takes and gives token ids alone"}");
         Line("stop ids", text.StopIds.IsEmpty ? "none" : string.Join(", ", text.StopIds));
         Line("chat", text.ChatTemplate is { } chat ? Template(chat) : "no template");

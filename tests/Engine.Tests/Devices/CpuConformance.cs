@@ -19,3 +19,5 @@ public sealed class CpuAttends() : AttendConformance(threads => new CpuDevice(th
 public sealed class CpuExpanded() : ExpandedConformance(threads => new CpuDevice(threads));
 
 public sealed class CpuStates() : StateConformance(threads => new CpuDevice(threads));
+
+public sealed class CpuSharedRows() : SharedRowConformance(threads => new CpuDevice(threads));

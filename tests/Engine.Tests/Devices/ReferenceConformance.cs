@@ -13,3 +13,5 @@ public sealed class ReferenceElements() : ElementConformance(_ => new ReferenceD
 public sealed class ReferenceAttends() : AttendConformance(_ => new ReferenceDevice());
 
 public sealed class ReferenceStateConformance() : StateConformance(_ => new ReferenceDevice());
+
+public sealed class ReferenceSharedRows() : SharedRowConformance(_ => new ReferenceDevice());

@@ -25,7 +25,7 @@ sealed class DecoderHarness : IDisposable
         (_checkpoint, _device) = (checkpoint, device);
         var ledger = checkpoint.OpenLedger();
         Plan = (plan ?? ModelTypes.Plan)(new(checkpoint.Config, ledger)) with { Expands = expands };
-        Layout = new CacheLayout([.. Plan.Attentions], PageTokens, type);
+        Layout = new CacheLayout([.. Plan.Attentions], CacheLayout.PageTokensFor(Plan.Attentions, PageTokens), type);
         _pages = [.. Enumerable.Range(0, MaxTokens / PageTokens)];
         new Random(7).Shuffle(_pages);
         _cache = new(device, Layout, [.. Layout.Groups.Select(_ => _pages.Length)]);

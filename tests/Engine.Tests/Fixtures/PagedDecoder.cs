@@ -26,7 +26,7 @@ sealed class PagedDecoder : IDisposable
         var ledger = _checkpoint.OpenLedger();
         _plan = ModelTypes.Plan(new(_checkpoint.Config, ledger));
         _plan = _plan with { Expands = _plan.Attentions.Any(attention => attention.CanExpand) };
-        Layout = new([.. _plan.Attentions], options.PageTokens, options.CacheType);
+        Layout = new([.. _plan.Attentions], CacheLayout.PageTokensFor(_plan.Attentions, options.PageTokens ?? 64), options.CacheType);
         Size = size(Layout);
         (_cache, _states) = (new(_device, Layout, Size.Pages), new(_device, Layout.States, Size));
         _decoder = new(_plan, new(ledger, _device), _device, _cache, _states, options.TokensPerStep);

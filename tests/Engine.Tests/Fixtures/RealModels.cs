@@ -50,7 +50,7 @@ static class RealModels
     {
         using var checkpoint = Checkpoint.Open(Folder(model));
         var plan = ModelTypes.Plan(new(checkpoint.Config, checkpoint.OpenLedger()));
-        return new CacheLayout([.. plan.Attentions], options.PageTokens, options.CacheType).Groups.Single().PageBytes;
+        return new CacheLayout([.. plan.Attentions], options.PageTokens ?? 64, options.CacheType).Groups.Single().PageBytes;
     }
 
     static int[] Ints(JsonElement list) => [.. list.EnumerateArray().Select(id => id.GetInt32())];

@@ -29,6 +29,8 @@ public sealed class CachedElementsTests
         mfa_kr_rotated 14 14 14
         mfa_step3 32 32 32
         mka 60 60 60
+        mtla 15 15 15
+        mtla_s3 26/3 26/3 26/3
         mka_l3 48 48 48
         mla 32 32 32
         mlra_2 38 38 38
@@ -58,20 +60,20 @@ public sealed class CachedElementsTests
         tucker_shared 16 16 16
         """;
 
-    public static TheoryData<string, int[]> Schemes() =>
-        [.. Table.Split('\n').Select(line => line.Split(' ')).Select(row => (row[0], row[1..].Select(int.Parse).ToArray()))];
+    public static TheoryData<string, double[]> Schemes() =>
+        [.. Table.Split('\n').Select(line => line.Split(' ')).Select(row => (row[0], row[1..].Select(Number).ToArray()))];
 
     [Theory, MemberData(nameof(Schemes))]
-    public void A_token_leaves_as_many_elements_as_the_scheme_says(string fixture, params int[] elements)
+    public void A_token_leaves_as_many_elements_as_the_scheme_says(string fixture, params double[] elements)
     {
         using var checkpoint = Checkpoint.OpenFolder(Fixtures.Path($"schemes/{fixture}"));
         var plan = ModelTypes.Plan(new(checkpoint.Config, checkpoint.OpenLedger()));
         foreach (var type in Enum.GetValues<CacheType>())
         {
-            var layout = new CacheLayout([.. plan.Attentions], type: type);
+            var layout = new CacheLayout([.. plan.Attentions], CacheLayout.PageTokensFor(plan.Attentions), type);
             Assert.Equal(elements, plan.Attentions.Select((_, layer) => layout.ElementsPerToken(layer)));
             foreach (var (attention, layer) in plan.Attentions.Select((attention, layer) => (attention, layer)))
-                Assert.Equal(attention.Streams.Where(stream => stream.OwnedBy is null).Sum(stream => Stored(attention, stream, type)), layout.TokenBytes(layer));
+                Assert.Equal(attention.Streams.Where(stream => stream.OwnedBy is null).Sum(stream => (double)Stored(attention, stream, type) / stream.Stride), layout.TokenBytes(layer), 1e-9);
         }
     }
 
@@ -90,6 +92,8 @@ public sealed class CachedElementsTests
         };
         return stream.Groups * ((stream.Width * bits + 31) / 32 * 4 + scales * 2);
     }
+
+    static double Number(string text) => text.Split('/') is [var over, var under] ? double.Parse(over) / double.Parse(under) : double.Parse(text);
 
     /// <summary>A window of t0 + t1 - 2 rows of queries and keys, and half of a value; a running average of the hidden width.</summary>
     [Theory]

@@ -132,10 +132,10 @@ sealed class TestServer : IAsyncDisposable
     {
         var engine = new EngineOptions { MaxSequences = 8, TokensPerStep = 64, PageTokens = 16, MaxModelLength = options.Engine.MaxLength };
         engine = engine with { MaxQueuedRequests = options.Engine.MaxQueuedRequests ?? engine.MaxQueuedRequests };
-        var layout = new CacheLayout([Plan], engine.PageTokens, engine.CacheType);
+        var layout = new CacheLayout([Plan], 16, engine.CacheType);
         return new(options.Seed)
         {
-            Engine = new(decoder, layout, new([4096 + (options.Engine.MaxLength ?? 0) / engine.PageTokens]), engine, diagnostics),
+            Engine = new(decoder, layout, new([4096 + (options.Engine.MaxLength ?? 0) / 16]), engine, diagnostics),
             Ids = options.ServedNames.IsEmpty ? [ModelId, "tiny"] : options.ServedNames,
             Tokenizer = TinyText.Tokenizer,
             Template = options.ChatTemplate is { } source ? ChatTemplate.Parse(source) : TinyText.Template,

@@ -34,6 +34,10 @@ static unsafe class HostTensor
     public static Span<byte> Page(this PagedRows stream, int page) =>
         new((byte*)stream.Address + page * stream.PageBytes, stream.RowsPerPage * stream.Groups * stream.VectorBytes);
 
+    /// <summary>The stored bytes of a vector as a row of the step has left it.</summary>
+    public static Span<byte> OpenVector(this PagedRows stream, int row, int group) =>
+        new((byte*)stream.Open + ((long)row * stream.Groups + group) * stream.VectorBytes, stream.VectorBytes);
+
     /// <summary>The stored bytes of one vector: a page holds its rows in order, a row its groups in order.</summary>
     public static Span<byte> Vector(this PagedRows stream, int page, int row, int group) =>
         stream.Page(page).Slice((row * stream.Groups + group) * stream.VectorBytes, stream.VectorBytes);

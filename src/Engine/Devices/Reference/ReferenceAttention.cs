@@ -3,45 +3,60 @@ namespace Serving.Devices.Reference;
 /// <summary>Textbook attention of one query vector over the cached rows of its run, in double precision: no spans, no running maximum.</summary>
 static class ReferenceAttention
 {
-    /// <summary>Writes softmax(scores) times values of the positions from the rule's first visible one to <paramref name="position"/>.</summary>
+    /// <summary>
+    /// Writes softmax(scores) times values of the rows that a token sees, from the rule's first to its own; where tokens share rows, its
+    /// own is the one that it left in the step.
+    /// </summary>
     public static void Attend(
-        AttendShape shape, ScoreRule rule, int head, int position, ReadOnlySpan<float> main, ReadOnlySpan<float> rotary,
+        AttendShape shape, ScoreRule rule, int head, (int Row, int Position) token, ReadOnlySpan<float> main, ReadOnlySpan<float> rotary,
         AttendRows cached, ReadOnlySpan<int> pages, Span<float> destination)
     {
-        var first = rule.FirstVisible(position);
+        var first = cached.Main.FirstRow(rule, token.Position);
         var group = head / (shape.QueryHeads / shape.Groups);
-        var weights = new double[position - first + 1];
+        var seen = new Seen(pages, first, cached.Main.LastRow(token.Position), token.Row);
+        var weights = new double[seen.Last - first + 1 + (cached.Main.IsStrided ? 1 : 0)];
         for (var i = 0; i < weights.Length; i++)
         {
-            var score = Dot(cached.Main, pages, first + i, group, main, rule.Turn);
-            if (shape.RotaryWidth > 0) score += Dot(cached.Rotary, pages, first + i, 0, rotary, default);
+            var score = Dot(seen.Vector(cached.Main, i, group), cached.Main, first + i, main, rule.Turn);
+            if (shape.RotaryWidth > 0) score += Dot(seen.Vector(cached.Rotary, i, 0), cached.Rotary, first + i, rotary, default);
             score *= rule.Scale;
             weights[i] = rule.Softcap > 0 ? rule.Softcap * Math.Tanh(score / rule.Softcap) : score;
         }
         Softmax(weights, rule.Sinks.IsEmpty ? double.NegativeInfinity : rule.Sinks.At(0, head));
 
-        Sum(shape.ValueInMain ? cached.Main : cached.Value, pages, first, group, weights, destination[..shape.ValueWidth]);
-        if (shape.SharedValueWidth > 0) Sum(cached.SharedValue, pages, first, 0, weights, destination[shape.ValueWidth..]);
+        Sum(seen, shape.ValueInMain ? cached.Main : cached.Value, group, weights, destination[..shape.ValueWidth]);
+        if (shape.SharedValueWidth > 0) Sum(seen, cached.SharedValue, 0, weights, destination[shape.ValueWidth..]);
     }
 
-    static void Sum(PagedRows values, ReadOnlySpan<int> pages, int first, int group, double[] weights, Span<float> destination)
+    /// <summary>The rows that a token sees: those in pages, then the one that it left open.</summary>
+    readonly ref struct Seen(ReadOnlySpan<int> pages, int first, int last, int row)
+    {
+        readonly ReadOnlySpan<int> _pages = pages;
+
+        public int Last { get; } = last;
+
+        public Span<byte> Vector(PagedRows stream, int index, int group) => first + index <= Last
+            ? ReferenceAttention.Vector(stream, _pages, first + index, group)
+            : stream.OpenVector(row, group);
+    }
+
+    static void Sum(Seen seen, PagedRows values, int group, double[] weights, Span<float> destination)
     {
         var sums = new double[destination.Length];
         for (var i = 0; i < weights.Length; i++)
         {
-            var row = Vector(values, pages, first + i, group);
+            var row = seen.Vector(values, i, group);
             for (var d = 0; d < sums.Length; d++) sums[d] += weights[i] * values.Value(row, d);
         }
         for (var d = 0; d < sums.Length; d++) destination[d] = (float)sums[d];
     }
 
-    /// <summary>The stored vector of a position.</summary>
-    public static Span<byte> Vector(PagedRows stream, ReadOnlySpan<int> pages, int position, int group) =>
-        stream.Vector(pages[position / stream.RowsPerPage], position % stream.RowsPerPage, group);
+    /// <summary>The stored vector of a row.</summary>
+    public static Span<byte> Vector(PagedRows stream, ReadOnlySpan<int> pages, int row, int group) =>
+        stream.Vector(pages[row / stream.RowsPerPage], row % stream.RowsPerPage, group);
 
-    static double Dot(PagedRows stream, ReadOnlySpan<int> pages, int position, int group, ReadOnlySpan<float> query, KeyTurn turn)
+    static double Dot(ReadOnlySpan<byte> row, PagedRows stream, int position, ReadOnlySpan<float> query, KeyTurn turn)
     {
-        var row = Vector(stream, pages, position, group);
         var values = new float[query.Length];
         for (var d = 0; d < values.Length; d++) values[d] = stream.Value(row, d);
         if (!turn.IsEmpty) ReferenceElements.Rotate(values.AsSpan(0, turn.Angles.Columns), turn.Angles.Row(position), turn.Interleaved);

@@ -205,7 +205,12 @@ public sealed class ReferenceDevice : IDevice
         for (var run = 0; run < batch.Runs; run++)
             for (var row = batch.RunStarts[run]; row < batch.RunStarts[run + 1]; row++)
                 for (var group = 0; group < stream.Groups; group++)
-                    stream.Store(source.Vector(row, group), ReferenceAttention.Vector(stream, pages.Of(run), batch.Positions[row], group));
+                {
+                    var position = batch.Positions[row];
+                    if (stream.IsStrided) stream.Store(source.Vector(row, group), stream.OpenVector(row, group));
+                    if (stream.Closes(position))
+                        stream.Store(source.Vector(row, group), ReferenceAttention.Vector(stream, pages.Of(run), position / stream.Stride, group));
+                }
     }
 
     /// <summary>Attention of every row and head over the cached rows of its run.</summary>
@@ -217,7 +222,7 @@ public sealed class ReferenceDevice : IDevice
             for (var row = batch.RunStarts[run]; row < batch.RunStarts[run + 1]; row++)
                 for (var head = 0; head < shape.QueryHeads; head++)
                     ReferenceAttention.Attend(
-                        shape, rule, head, batch.Positions[row], main.Vector(row, head), shape.RotaryWidth > 0 ? rotary.Vector(row, head) : [],
+                        shape, rule, head, (row, batch.Positions[row]), main.Vector(row, head), shape.RotaryWidth > 0 ? rotary.Vector(row, head) : [],
                         cached, pages.Of(run), destination.Vector(row, head));
     }
 
@@ -237,7 +242,7 @@ public sealed class ReferenceDevice : IDevice
             for (var row = start; row < end; row++)
                 for (var head = 0; head < shape.QueryHeads; head++)
                     ReferenceAttention.Attend(
-                        shape, rule with { Turn = default }, head, batch.Positions[row], main.Vector(row, head),
+                        shape, rule with { Turn = default }, head, (row, batch.Positions[row]), main.Vector(row, head),
                         shape.RotaryWidth > 0 ? rotary.Vector(row, head) : [], rebuilt.Rows, rebuilt.Table, destination.Vector(row, head));
         }
     }

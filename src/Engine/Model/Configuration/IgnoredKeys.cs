@@ -18,7 +18,7 @@ static class IgnoredKeys
         "layer_scale_init_value",
         // about precision and execution
         "use_cache", "cache_implementation", "pretraining_tp", "attention_softmax_in_fp32", "scale_attention_softmax_in_fp32",
-        "reorder_and_upcast_attn", "output_attentions", "output_hidden_states", "return_dict", "recompute_prompt_attn",
+        "reorder_and_upcast_attn", "output_attentions", "output_hidden_states", "return_dict",
         // stop ids are the business of the text sources; the others never enter a forward
         "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "eod_token_id", "unk_token_id",
         // derived from other keys, or known to say the wrong thing beside layer_types and no_rope_layers

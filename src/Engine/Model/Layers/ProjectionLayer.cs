@@ -35,7 +35,7 @@ public sealed class ProjectionLayer
         plan.Offset);
 
     static bool WorksInPlace(Step step) =>
-        step is Step.Normalize or Step.Rotate or Step.Multiply or Step.MultiplyByPosition or Step.Activate or Step.Softmax or Step.MultiplyBy;
+        step is Step.Normalize or Step.Rotate or Step.Multiply or Step.MultiplyByPosition or Step.Activate or Step.Softmax or Step.MultiplyBy or Step.Weigh;
 
     static Stage Bind(Step step, LayerContext context, LayerMemory? memory) => step switch
     {
@@ -45,6 +45,7 @@ public sealed class ProjectionLayer
         Step.Sum sum => Sum([.. sum.Parts.Select(part => new ProjectionLayer(part, context, memory))],
             sum.Weights is null ? null : new(sum.Weights, context, memory), context),
         Step.Convolve convolve => Bind(convolve, context),
+        Step.Weigh weigh => Bind(weigh, context),
         Step.Linear linear => Bind(linear, context),
         Step.Normalize norm => BindInPlace(norm, context),
         Step.Rotate rotate => Bind(rotate, context),
@@ -154,6 +155,19 @@ public sealed class ProjectionLayer
             var result = context.Scratch.Take(rows.Rows, rows.Columns / convolve.Taps);
             context.Device.Convolve(rows.Split(convolve.Heads), weights, bias, result.Split(convolve.Heads));
             return result;
+        };
+    }
+
+    static Stage Bind(Step.Weigh weigh, LayerContext context)
+    {
+        var (table, ofPosition, ofRow) = (context.Positions.Add(weigh.Table), Bind(weigh.OfPosition, context), Bind(weigh.OfRow, context));
+        return rows =>
+        {
+            var factors = context.Scratch.Take(rows.Rows, 1);
+            context.Device.Dot(ofPosition(context.Positions.Of(table, rows.Rows)), ofRow(rows), factors);
+            context.Device.Activate(Activation.Sigmoid, factors, default, factors);
+            context.Device.Scale(rows, 1, factors);
+            return rows;
         };
     }
 

@@ -32,6 +32,8 @@ public static class ModelTypes
             "model_type", $"\"{name}\"", $"one of {string.Join(", ", All.SelectMany(type => type.Names).Order(StringComparer.Ordinal))}");
         var plan = type.Plan(source);
         source.Config.RefuseUnread();
+        foreach (var (attention, number) in plan.Attentions.Select((attention, number) => (attention, number)))
+            if (attention.Fault is { } fault) throw new CheckpointException($"{source.Config.Source}: attention {number} cannot be served: {fault}.");
         foreach (var companion in source.Tensors.Companions) companion.RefuseUnread();
         foreach (var block in plan.Layers.SelectMany(layer => layer.Blocks).OfType<FeedForwardBlock>())
             if (block.Plan is RoutedFeedForward { Rule: var rule } && !rule.CanBeMet)

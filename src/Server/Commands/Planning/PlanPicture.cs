@@ -47,13 +47,13 @@ static class PlanPicture
             var weight = mark ? "font-weight=\"600\"" : "";
             Text(svg, Left - 10, y + 17, figure.Name, $"{weight} text-anchor=\"end\"");
             svg.Append($"<path d=\"M{Left} {y + 5}H{x}V{y + 5 + Bar}H{Left}Z\" fill=\"{(mark ? This : Other)}\"><title>{Escaped($"{figure.Name}: {figure.Widths}")}</title></path>\n");
-            Text(svg, x, y + 17, $"{figure.BytesPerToken:N0}", $"dx=\"6\" font-size=\"12\" {weight}");
+            Text(svg, x, y + 17, $"{figure.BytesPerToken:#,0.##}", $"dx=\"6\" font-size=\"12\" {weight}");
             Text(svg, Width - 24, y + 17, $"{figure.LargestBatch:N0}", $"{weight} text-anchor=\"end\"");
         }
     }
 
-    static string Place(long bytes, long greatest) =>
-        (Left + (double)bytes / greatest * (Width - Left - Right)).ToString("0.#", CultureInfo.InvariantCulture);
+    static string Place(double bytes, double greatest) =>
+        (Left + bytes / greatest * (Width - Left - Right)).ToString("0.#", CultureInfo.InvariantCulture);
 
     static void Text(StringBuilder svg, object x, int y, string text, string style) =>
         svg.Append($"<text x=\"{x}\" y=\"{y}\" {style}>{Escaped(text)}</text>\n");

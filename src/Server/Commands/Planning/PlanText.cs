@@ -17,7 +17,7 @@ static class PlanText
             """);
         Table(text, ["layers", "scheme", "rows", "cached", "elements", "bytes"], plan.Kinds.Select(kind => new[]
         {
-            LayerRanges.Of(kind.Layers), kind.Scheme, kind.Rows, kind.Streams, $"{kind.Elements:N0}", $"{kind.Bytes:N0}",
+            LayerRanges.Of(kind.Layers), kind.Scheme, kind.Rows, kind.Streams, $"{kind.Elements:#,0.##}", $"{kind.Bytes:#,0.##}",
         }), numbers: 4);
         text.Append("\nThe same rows in every type:\n");
         Table(text, ["type", "how", .. Figures], plan.Types.Select(type => Row(plan, type)), numbers: 2);
@@ -42,8 +42,8 @@ static class PlanText
 
     static string[] Row(CachePlan plan, CacheFigures figures) =>
     [
-        figures.Name, figures.Widths, $"{figures.ElementsPerToken:N0}", $"{figures.BytesPerToken:N0}", $"{figures.BytesPerTokenAndLayer:N1}",
-        $"{figures.TokensPerGibibyte:N0}", $"{figures.LargestBatch:N0}", $"{(double)figures.BytesPerToken / plan.Own.BytesPerToken:P0}",
+        figures.Name, figures.Widths, $"{figures.ElementsPerToken:#,0.##}", $"{figures.BytesPerToken:#,0.##}", $"{figures.BytesPerTokenAndLayer:N1}",
+        $"{figures.TokensPerGibibyte:N0}", $"{figures.LargestBatch:N0}", $"{figures.BytesPerToken / plan.Own.BytesPerToken:P0}",
     ];
 
     /// <summary>Columns as wide as their widest cell; numbers, from a column on, stand to the right.</summary>

@@ -12,12 +12,12 @@ unsafe struct WholeUnitJob : IJob
         var unit = Work.Units[part];
         var pass = new SpanPass(Work, unit, worker);
         Work.Clear(pass.Whole, unit);
-        var first = Work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows;
-        for (var span = first; span <= unit.Last / AttendWork.SpanRows; span++)
+        for (var span = unit.First / AttendWork.SpanRows; span <= unit.Last / AttendWork.SpanRows; span++)
         {
             pass.Run(span, pass.Own);
             Work.Merge(pass.Whole, pass.Own, unit);
         }
+        pass.Close(pass.Own, pass.Whole);
         Results.Write(Work, unit, pass.Whole);
     }
 }
@@ -34,7 +34,7 @@ unsafe struct SpanJob : IJob
     {
         var unit = Work.Units[part / Spans];
         var span = First + part % Spans;
-        if (span > unit.Last / AttendWork.SpanRows || span < Work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows) return;
+        if (span > unit.Last / AttendWork.SpanRows || span < unit.First / AttendWork.SpanRows) return;
         var pass = new SpanPass(Work, unit, worker);
         pass.Run(span, States + part * StateFloats);
     }
@@ -53,13 +53,19 @@ unsafe struct MergeJob : IJob
         var whole = Wholes + part * Spans.StateFloats;
         if (Spans.First == 0) work.Clear(whole, unit);
         var last = unit.Last / AttendWork.SpanRows;
-        var from = Math.Max(Spans.First, work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows);
+        var from = Math.Max(Spans.First, unit.First / AttendWork.SpanRows);
         var end = Math.Min(Spans.First + Spans.Spans - 1, last);
         for (var span = from; span <= end; span++)
         {
             work.Merge(whole, Spans.States + (part * Spans.Spans + span - Spans.First) * Spans.StateFloats, unit);
         }
-        if (Spans.First <= last && last < Spans.First + Spans.Spans) Results.Write(work, unit, whole);
+        if (last < Spans.First || last >= Spans.First + Spans.Spans) return;
+        if (work.Cached.Main.IsStrided)
+        {
+            var pass = new SpanPass(work, unit, worker);
+            pass.Close(pass.Own, whole);
+        }
+        Results.Write(work, unit, whole);
     }
 }
 

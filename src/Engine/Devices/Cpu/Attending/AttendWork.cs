@@ -30,8 +30,8 @@ unsafe struct AttendUnit
     /// <summary>One of its groups alone.</summary>
     public readonly AttendUnit Of(int group) => this with { Group = Group + group, Head = Head + group * Heads, Groups = 1 };
 
-    /// <summary>The last position that any query sees.</summary>
-    public readonly int Last => Position + Rows - 1;
+    /// <summary>The first row in a page that the first token sees, and the last that any sees; -1 where none is closed.</summary>
+    public int First, Last;
 }
 
 /// <summary>An attention operation as its workers see it.</summary>
@@ -53,6 +53,14 @@ unsafe struct AttendWork
     public AttendUnit* Units;
     public byte* Scratch;
     public long ScratchOfWorker;
+
+    /// <summary>A unit with the rows that its queries see.</summary>
+    public readonly AttendUnit Seeing(AttendUnit unit)
+    {
+        unit.First = Cached.Main.FirstRow(Rule, unit.Position);
+        unit.Last = Cached.Main.LastRow(unit.Position + unit.Rows - 1);
+        return unit;
+    }
 
     /// <summary>Width of the main part of a key, in whole blocks.</summary>
     public readonly int MainPadded => PanelSize.Blocks(Shape.MainWidth) * PanelSize.Block;

@@ -17,7 +17,7 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
     public void Attend(
         AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
     {
-        Cut(shape, batch, pages);
+        Cut(shape, cached.Main.IsStrided, batch, pages);
         if (_count == 0) return;
         fixed (AttendUnit* units = _units)
         {
@@ -27,6 +27,7 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
             };
             work.ScratchOfWorker = work.ScratchBytes;
             work.Scratch = _workers.Take(work.ScratchOfWorker * team.Workers);
+            for (var i = 0; i < _count; i++) units[i] = work.Seeing(units[i]);
             var (spans, queries) = (0, 0);
             for (var i = 0; i < _count; i++)
                 (spans, queries) = (Math.Max(spans, units[i].Last / AttendWork.SpanRows + 1), Math.Max(queries, units[i].AllQueries));
@@ -63,7 +64,7 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
         }
     }
 
-    void Cut(AttendShape shape, RowBatch batch, PageBatch pages)
+    void Cut(AttendShape shape, bool strided, RowBatch batch, PageBatch pages)
     {
         _count = 0;
         var entries = 0;
@@ -73,17 +74,18 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
         {
             var table = pages.Of(run);
             table.CopyTo(new Span<int>(tables, table.Length));
-            Cut(shape, batch, run, tables);
+            Cut(shape, strided, batch, run, tables);
             tables += table.Length;
         }
     }
 
-    void Cut(AttendShape shape, RowBatch batch, int run, int* table)
+    void Cut(AttendShape shape, bool strided, RowBatch batch, int run, int* table)
     {
         var perGroup = shape.QueryHeads / shape.Groups;
         var parts = (perGroup + AttendWork.UnitQueries - 1) / AttendWork.UnitQueries;
         var heads = (perGroup + parts - 1) / parts;
-        var rows = AttendWork.UnitQueries / heads;
+        // Open rows of a unit are one tile.
+        var rows = Math.Min(AttendWork.UnitQueries / heads, strided ? AttendWork.TileRows : AttendWork.UnitQueries);
         var shares = parts == 1 && (shape.RotaryWidth > 0 || shape.SharedValueWidth > 0);
         var end = batch.RunStarts[run + 1];
         for (var row = batch.RunStarts[run]; row < end; row += rows)

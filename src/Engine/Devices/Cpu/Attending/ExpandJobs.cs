@@ -48,7 +48,7 @@ unsafe struct TakeSpanJob : IJob
     public readonly void Run(int part, int worker)
     {
         var unit = Work.Units[part];
-        var (first, last) = (Work.Rule.FirstVisible(unit.Position) / AttendWork.SpanRows, unit.Last / AttendWork.SpanRows);
+        var (first, last) = (unit.First / AttendWork.SpanRows, unit.Last / AttendWork.SpanRows);
         if (Span < first || Span > last) return;
         var pass = new SpanPass(Work, unit, worker);
         var whole = States + part * StateFloats;

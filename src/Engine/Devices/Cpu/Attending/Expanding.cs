@@ -33,6 +33,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
             fixed (int* table = pages.Of(run))
             {
                 work.Units = units;
+                for (var i = 0; i < _count; i++) units[i] = work.Seeing(units[i]);
                 Run(work, rows, rule.Turn, gate, cached, table);
             }
         }
@@ -53,7 +54,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
         var take = new TakeSpanJob { Work = work, States = (float*)_states.Take(_count * size * sizeof(float)), StateFloats = size };
         var places = (int*)_places.Take(AttendWork.SpanRows * sizeof(int));
         for (var i = 0; i < AttendWork.SpanRows; i++) places[i] = i;
-        var (first, last) = (work.Rule.FirstVisible(_units[0].Position), _units[_count - 1].Last);
+        var (first, last) = (_units[0].First, _units[_count - 1].Last);
         for (var span = first / AttendWork.SpanRows; span <= last / AttendWork.SpanRows; span++)
         {
             var from = Math.Max(first, span * AttendWork.SpanRows);

@@ -10,6 +10,7 @@ unsafe ref struct SpanPass
     readonly AttendUnit _unit;
     readonly float* _queries, _keys, _values, _scores, _turned, _scales, _zeros;
     int _panels;
+    bool _closes;
 
     /// <summary>Lays the unit's queries out in the worker's scratch.</summary>
     public SpanPass(in AttendWork work, AttendUnit unit, int worker)
@@ -38,7 +39,7 @@ unsafe ref struct SpanPass
     public void Run(int span, float* states)
     {
         _work.Clear(states, _unit);
-        var first = _work.Rule.FirstVisible(_unit.Position);
+        var first = _unit.First;
         var last = Math.Min(_unit.Last, (span + 1) * AttendWork.SpanRows - 1);
         var tile = Math.Max(span * AttendWork.SpanRows, first / AttendWork.TileRows * AttendWork.TileRows);
         for (; tile <= last; tile += AttendWork.TileRows)
@@ -55,6 +56,35 @@ unsafe ref struct SpanPass
                 }
             }
         }
+    }
+
+    /// <summary>
+    /// Where tokens share rows: takes up the row that each token left, after all closed ones, by way of states of their own. Its weight lies
+    /// in the first lane, wherever the token stands in its chunk.
+    /// </summary>
+    public void Close(float* own, float* whole)
+    {
+        if (!_work.Cached.Main.IsStrided) return;
+        _work.Clear(own, _unit);
+        _closes = true;
+        for (var group = 0; group < _unit.Groups; group++)
+        {
+            Bring(0, 0, group);
+            var state = _work.StateOf(own, _unit, group);
+            var blocks = RowBlocks.Count(_unit.Queries);
+            for (var block = 0; block < blocks; block++)
+            {
+                var start = RowBlocks.Start(_unit.Queries, blocks, block);
+                Read(state, 0, group, start, RowBlocks.Start(_unit.Queries, blocks, block + 1) - start);
+            }
+            for (var query = 0; query < _unit.Queries; query++)
+            {
+                var sums = new Span<float>(state.Sums + query * Lanes.Count, Lanes.Count);
+                sums.Clear();
+                sums[0] = 1;
+            }
+        }
+        _work.Merge(whole, own, _unit);
     }
 
     void Lay()
@@ -96,24 +126,30 @@ unsafe ref struct SpanPass
         var rows = stackalloc nint[AttendWork.TileRows];
         var stride = (long)_work.KeyPadded * PanelSize.Outputs;
         // The last tile is mostly short: a panel without rows is not read.
-        _panels = Math.Min(AttendWork.TileRows, _unit.Last - tile + 1) > PanelSize.Outputs ? 2 : 1;
+        _panels = Math.Min(AttendWork.TileRows, (_closes ? _unit.Rows - 1 : _unit.Last) - tile + 1) > PanelSize.Outputs ? 2 : 1;
         var count = _panels * PanelSize.Outputs;
         var (main, rotary) = (_work.Cached.Main, _work.Cached.Rotary);
-        TileRows.Find(main, _unit, _unit.Group + group, tile, first, count, (nint)_zeros, rows);
+        Find(main, _unit.Group + group, tile, first, count, rows);
         if (_work.Rule.Turn.IsEmpty) TileRows.Keys(main, rows, count, _work.Shape.MainWidth, _keys, stride, _scales);
         else Turned(rows, count, tile, stride);
         var values = _work.Shape.ValueInMain ? main : _work.Cached.Value;
-        if (!_work.Shape.ValueInMain) TileRows.Find(values, _unit, _unit.Group + group, tile, first, count, (nint)_zeros, rows);
+        if (!_work.Shape.ValueInMain) Find(values, _unit.Group + group, tile, first, count, rows);
         TileRows.Values(values, rows, count, _work.Shape.ValueWidth, _values, _scales);
         if (group > 0) return;
         if (_work.Shape.SharedValueWidth > 0)
         {
-            TileRows.Find(_work.Cached.SharedValue, _unit, 0, tile, first, count, (nint)_zeros, rows);
+            Find(_work.Cached.SharedValue, 0, tile, first, count, rows);
             TileRows.Values(_work.Cached.SharedValue, rows, count, _work.Shape.SharedValueWidth, _values + AttendWork.TileRows * _work.OwnValuePadded, _scales);
         }
         if (_work.Shape.RotaryWidth == 0) return;
-        TileRows.Find(rotary, _unit, 0, tile, first, count, (nint)_zeros, rows);
+        Find(rotary, 0, tile, first, count, rows);
         TileRows.Keys(rotary, rows, count, _work.Shape.RotaryWidth, _keys + _work.MainPadded * PanelSize.Outputs, stride, _scales);
+    }
+
+    readonly void Find(in PagedRows stream, int group, int tile, int first, int count, nint* rows)
+    {
+        if (_closes) TileRows.FindOpen(stream, _unit, group, count, (nint)_zeros, rows);
+        else TileRows.Find(stream, _unit, group, tile, first, count, (nint)_zeros, rows);
     }
 
     // Keys that turn when they are read: widened, turned by the angles of their positions, then laid out as keys.
@@ -156,8 +192,9 @@ unsafe ref struct SpanPass
     {
         var s0 = _scores + row * PanelSize.Outputs;
         var s1 = s0 + rows * PanelSize.Outputs;
-        var position = _unit.Position + (start + row) / _unit.Heads;
-        var first = _work.Rule.FirstVisible(position);
+        var token = (start + row) / _unit.Heads;
+        var (first, position) = _closes ? (token, token)
+            : (_work.Cached.Main.FirstRow(_work.Rule, _unit.Position + token), _work.Cached.Main.LastRow(_unit.Position + token));
         var (a, b) = (Score(s0), Score(s0 + 16));
         var (c, d) = (Score(s1), Score(s1 + 16));
         if (first > tile || position < tile + AttendWork.TileRows - 1)

@@ -26,6 +26,12 @@ static unsafe class TileRows
         }
     }
 
+    /// <summary>Where the rows lie that the tokens of a unit have left open.</summary>
+    public static void FindOpen(in PagedRows stream, in AttendUnit unit, int group, int count, nint absent, nint* rows)
+    {
+        for (var i = 0; i < count; i++) rows[i] = i < unit.Rows ? (nint)PageRows.Open(stream, unit.Row + i, group) : absent;
+    }
+
     /// <summary>
     /// Keys: panels [padded width x 32 rows], <paramref name="stride"/> floats apart. <paramref name="scales"/> is room for the scales of
     /// sixteen rows, see <see cref="AttendWork.ScaleFloats"/>.
