@@ -57,7 +57,7 @@ public sealed record CachePlan
         ImmutableArray<AttentionBlock> blocks = [.. plan.Layers.SelectMany(layer => layer.Blocks).OfType<AttentionBlock>()];
         ImmutableArray<AttentionPlan> own = [.. blocks.Select(block => block.Plan)];
         var names = string.Join(", ", blocks.Select(block => block.Family).Distinct());
-        var heads = HeadsOf(own[0], plan.HiddenSize);
+        var heads = HeadsOf(own.First(attention => !attention.Branches.IsEmpty), plan.HiddenSize);
         options = options with { PageTokens = CacheLayout.PageTokensFor(own, options.PageTokens) };
         CacheFigures Figures(string name, string widths, ImmutableArray<AttentionPlan> layers, CacheType type) =>
             CacheFigures.Of(name, widths, new(layers, options.PageTokens, type), layers.Length, context, options.Bytes);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Serving.Attention;
 using Serving.Cache;
 using Serving.Devices;
 using Serving.Model;
@@ -97,6 +98,8 @@ public sealed record AttentionSummary(
     internal static IEnumerable<AttentionSummary> Of(BlockPlan block) => block is AttentionBlock { Plan: var plan, Family: var family }
         ? plan.Branches.Select(plan.ShapeOf).Select(shape => new AttentionSummary(
             family, plan.Rows.Description, shape.QueryHeads, shape.Groups, shape.MainWidth, shape.RotaryWidth, shape.ValueWidth, shape.ValueInMain))
+            .Concat(plan.States.Select(state => state.Update).OfType<StateUpdate.DeltaRule>()
+                .Select(rule => new AttentionSummary(family, "a state", rule.Heads, rule.Heads, rule.KeyWidth, 0, rule.ValueWidth, false)))
         : [];
 }
 

@@ -58,6 +58,7 @@ static class PlannedTensors
         Step.Gated gated => [.. Of(gated.Gate, ledger), .. Of(gated.Up, ledger)],
         Step.Beside beside => beside.Parts.SelectMany(part => Of(part, ledger)),
         Step.Sum sum => [.. sum.Parts.SelectMany(part => Of(part, ledger)), .. Of(sum.Weights, ledger)],
+        Step.Delta delta => new[] { delta.Query, delta.Key, delta.Value, delta.LogDecay, delta.Strength }.SelectMany(part => Of(part, ledger)),
         Step.Convolve convolve => [.. Of(convolve.Weights), .. Of(convolve.Bias)],
         Step.Normalize { Made: { } made } => Of(made),
         Step.Normalize norm => [.. Numbered(norm.Weight, ledger), .. Numbered(norm.Bias, ledger)],

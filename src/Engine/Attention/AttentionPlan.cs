@@ -192,6 +192,9 @@ public sealed record AttentionPlan
     /// <summary>What the layer keeps of a sequence beside rows.</summary>
     public ImmutableArray<LayerState> States { get; init; } = [];
 
+    /// <summary>From the layer's input to the hidden width by states alone, for a layer without branches; null for the others.</summary>
+    public Projection? Recurrent { get; init; }
+
     /// <summary>Rows that several chains begin with, in the order in which they are made.</summary>
     public ImmutableArray<SharedRow> Shared { get; init; } = [];
 
@@ -223,7 +226,7 @@ public sealed record AttentionPlan
     /// <summary>Every chain of products that a token passes through in this layer.</summary>
     public IEnumerable<Projection> Projections =>
     [
-        .. Shared.Select(row => row.From), .. Streams.Where(stream => stream.OwnedBy is null).Select(stream => stream.From),
+        .. Shared.Select(row => row.From), .. new[] { Recurrent }.OfType<Projection>(), .. Streams.Where(stream => stream.OwnedBy is null).Select(stream => stream.From),
         .. Branches.SelectMany(branch => new[] { branch.Query, branch.HeadGate, branch.Output }).OfType<Projection>(),
         .. new[] { Combine?.Weights, Combine?.Output }.OfType<Projection>(),
     ];

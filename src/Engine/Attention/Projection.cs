@@ -136,6 +136,23 @@ public abstract record Step
     public sealed record Remember(string State) : Step;
 
     /// <summary>
+    /// Writes a memory of the layer by the gated delta rule, head by head, and goes on with what each query reads of it. All parts are
+    /// made of the row.
+    /// </summary>
+    /// <param name="State">Name of a <see cref="StateUpdate.DeltaRule"/>.</param>
+    /// <param name="Query">Queries, heads side by side.</param>
+    /// <param name="Key">Keys.</param>
+    /// <param name="Value">Values.</param>
+    public sealed record Delta(string State, Projection Query, Projection Key, Projection Value) : Step
+    {
+        /// <summary>Logarithms of the factors by which the memory's rows fade, as wide as keys.</summary>
+        public required Projection LogDecay { get; init; }
+
+        /// <summary>How much of what is new each head writes.</summary>
+        public required Projection Strength { get; init; }
+    }
+
+    /// <summary>
     /// y[h] = bias[h] + the sum over taps t of w[h, t] * x[h, t], value by value, for the vectors h of a row of windows; with one tap a
     /// factor and a bias for every value.
     /// </summary>

@@ -29,7 +29,7 @@ public sealed record SchemeSketch(string Name, string Widths, ImmutableArray<Cac
         Of(name, widths, ("latent", width, groups), (Rotary, rotary, 1));
 
     /// <summary>A layer's plan with what this scheme caches in place of its own. It says what is stored, not how it is computed.</summary>
-    public AttentionPlan In(AttentionPlan plan, int layer) => plan with
+    public AttentionPlan In(AttentionPlan plan, int layer) => plan.Branches.IsEmpty ? plan : plan with
     {
         States = [],
         Streams = layer % SharedLayers == 0 ? Streams : [.. Streams.Select(stream => stream with { OwnedBy = layer - layer % SharedLayers })],

@@ -154,7 +154,9 @@ public sealed class Decoder : IDecoder, IDisposable
             case AttentionBlock { Plan: var plan }:
                 attentions.MoveNext();
                 var index = attentions.Current;
-                var pages = _rows.PageGroup(plan.Streams.Any(stream => stream.OwnedBy is null) ? index : plan.Streams[0].OwnedBy!.Value);
+                var owner = plan.Streams.FirstOrDefault(stream => stream.OwnedBy is null) ?? plan.Streams.FirstOrDefault();
+                // A layer that keeps states alone has no pages.
+                var pages = owner is null ? 0 : _rows.PageGroup(owner.OwnedBy ?? index);
                 return new AttentionLayer(
                     plan, _context, stream => _rows.Of(plan.Stream(stream).OwnedBy ?? index, stream), pages,
                     new(plan, _context, state => _states.View(index, state))).Run;

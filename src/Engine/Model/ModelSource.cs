@@ -70,7 +70,7 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
     /// <summary>Which rows a layer's tokens see: all, a sliding window or a chunk.</summary>
     public RowPolicy Rows(int layer) => Config.LayerTypes()[layer] switch
     {
-        LayerType.Full => RowPolicy.All,
+        LayerType.Full or LayerType.Linear => RowPolicy.All,
         LayerType.Sliding => new(Window: Positive("sliding_window")),
         LayerType.Chunked => new(Chunk: Positive("attention_chunk_size")),
         var type => throw Config.Wrong($"layer_types[{layer}]", $"\"{type}\"", $"{LayerType.Full}, {LayerType.Sliding} or {LayerType.Chunked}"),

@@ -17,7 +17,7 @@ public sealed class Mha : IAttentionFamily
 
     /// <summary>Families that have these three matrices and more.</summary>
     static bool IsOther(AttentionContext layer) => layer.Has("wq.weight") || layer.Has("k_merge") || layer.Has("q_core")
-        || layer.Has("router.0.weight") || layer.Config.Has("kv_head_map") || layer.Config.Has("att_num_query_groups") || layer.Config.Bool("use_cla", false) || Kha.Mixes(layer);
+        || layer.Has("router.0.weight") || layer.Has("A_log") || layer.Config.Has("kv_head_map") || layer.Config.Has("att_num_query_groups") || layer.Config.Bool("use_cla", false) || Kha.Mixes(layer);
 
     /// <inheritdoc/>
     public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>

@@ -12,6 +12,7 @@ public sealed class AttentionLayer
     readonly BranchLayer[] _branches;
     readonly ProjectionLayer? _weights;
     readonly ProjectionLayer? _output;
+    readonly ProjectionLayer? _recurrent;
     readonly int _pageGroup;
 
     /// <summary>Binds a plan to its weights and its part of the cache.</summary>
@@ -30,6 +31,7 @@ public sealed class AttentionLayer
                 .Select(stream => (new ProjectionLayer(stream.From, context, memory), view(stream.Name))),
         ];
         _branches = [.. plan.Branches.Select(branch => new BranchLayer(plan, branch, context, view, pageGroup, memory))];
+        _recurrent = plan.Recurrent is null ? null : new(plan.Recurrent, context, memory);
         if (plan.Combine is not { } combine) return;
         _weights = new(combine.Weights, context, memory);
         _output = combine.Output is null ? null : new(combine.Output, context);
@@ -42,6 +44,7 @@ public sealed class AttentionLayer
         _memory.Make(input);
         foreach (var (from, rows) in _streams)
             device.WriteRows(from.Run(input).Split(rows.Groups), rows, step.Rows, step.Pages[_pageGroup]);
+        if (_recurrent is not null) return _recurrent.Run(input);
         var weights = _weights?.Run(input) ?? default;
         Tensor sum = default;
         for (var i = 0; i < _branches.Length; i++)

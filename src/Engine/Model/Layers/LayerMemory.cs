@@ -44,6 +44,23 @@ public sealed class LayerMemory(AttentionPlan plan, LayerContext context, Func<s
         };
     }
 
+    /// <summary>From the rows of a step to what they read of a memory that each of them has written.</summary>
+    public ProjectionLayer.Stage Bind(Step.Delta delta)
+    {
+        if (Update(delta.State) is not StateUpdate.DeltaRule rule) throw new InvalidOperationException($"State '{delta.State}' is no memory of the delta rule.");
+        ProjectionLayer query = new(delta.Query, context, this), key = new(delta.Key, context, this), value = new(delta.Value, context, this);
+        ProjectionLayer decay = new(delta.LogDecay, context, this), strength = new(delta.Strength, context, this);
+        var state = view(delta.State);
+        return rows =>
+        {
+            var result = context.Scratch.Take(rows.Rows, rule.Heads * rule.ValueWidth);
+            var parts = new DeltaRows(
+                query.Run(rows).Split(rule.Heads), key.Run(rows).Split(rule.Heads), value.Run(rows).Split(rule.Heads), decay.Run(rows).Split(rule.Heads), strength.Run(rows));
+            context.Device.Delta(parts, state, context.Step.Rows, context.Step.States, result.Split(rule.Heads));
+            return result;
+        };
+    }
+
     StateUpdate Update(string name) => plan.States.FirstOrDefault(state => state.Name == name)?.Update
         ?? throw new InvalidOperationException($"The plan uses state '{name}', but keeps only {string.Join(", ", plan.States.Select(s => s.Name))}.");
 

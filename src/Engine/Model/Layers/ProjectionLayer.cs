@@ -41,6 +41,7 @@ public sealed class ProjectionLayer
     {
         Step.Take take => _ => Copied(memory!.Shared(take.Row).Slice(take.Offset, take.Width), context),
         Step.Remember remember => memory!.Bind(remember.State),
+        Step.Delta delta => memory!.Bind(delta),
         Step.Beside beside => Beside([.. beside.Parts.Select(part => new ProjectionLayer(part, context, memory))], context),
         Step.Sum sum => Sum([.. sum.Parts.Select(part => new ProjectionLayer(part, context, memory))],
             sum.Weights is null ? null : new(sum.Weights, context, memory), context),
