@@ -31,7 +31,7 @@ public static class AttentionFamilies
     /// <summary>Every family; a new one is added here.</summary>
     public static ImmutableArray<IAttentionFamily> All { get; } = 
     [
-        new Care(), new Cca(), new Cla(), new Clla(), new EgMla(), new FastMka(), new Gla(), new Gta(), new Kda(), new Kha(), new KvHeadSvd(), new Lrkv(), new Mfa(), new MfaKr(),
+        new Care(), new Cca(), new Cla(), new Clla(), new EgMla(), new FastMka(), new Gla(), new Gta(), new Kha(), new KimiDelta(), new KvHeadSvd(), new Lrkv(), new Mfa(), new MfaKr(),
         new Mha(), new Mha2Mla(), new MkaFull(), new Mla(), new Mlra(), new Moas(), new Mtla(), new Qcqa(), new Sqa(), new Tucker(), new XEcoMla(),
     ];
 

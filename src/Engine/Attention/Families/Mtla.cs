@@ -42,7 +42,7 @@ public sealed class Mtla : IAttentionFamily
             Streams =
             [
                 new("latent", Projection.Of(down with { Outputs = latent }, Norm(layer, "kv_norm", latent), gate, new Step.Remember("fold")), latent) { Stride = stride },
-                new("rotary", Projection.Of(down with { First = latent, Outputs = rotary }, layer.Rotate(rotary)), rotary) { Stride = stride },
+                new("rotary", Projection.Of(down with { First = latent, Outputs = rotary }, Turn(layer, rotary, 0)), rotary) { Stride = stride },
             ],
             Branch = new(heads, Query(layer, heads * (content + rotary), content), "latent")
             {
@@ -59,11 +59,15 @@ public sealed class Mtla : IAttentionFamily
 
     static Projection Query(AttentionContext layer, int outputs, int content)
     {
-        var turn = layer.Rotate(outputs / layer.Heads, content);
+        var turn = Turn(layer, outputs / layer.Heads, content);
         return layer.Config.Int("q_lora_rank", 0) is var rank and > 0
             ? Projection.Of(layer.Linear("wq_a", rank, layer.HiddenSize), Norm(layer, "q_norm", rank), layer.Linear("wq_b", outputs, rank), turn)
             : Projection.Of(layer.Linear("wq", outputs, layer.HiddenSize), turn);
     }
+
+    // Neighbours turn in the authors' own code, halves in their wrapper of another library's models.
+    static Step.Rotate? Turn(AttentionContext layer, int width, int offset) => layer.Rotate(width, offset) is not { } turn ? null
+        : turn with { Rotary = turn.Rotary with { Interleaved = layer.Config.Bool("rope_interleave", layer.Config.ModelType == "mtla") } };
 
     static Step.Normalize Norm(AttentionContext layer, string name, int width) =>
         new(NormKind.Layer, width, LatentEpsilon, $"{layer.Prefix}{name}.weight") { Bias = $"{layer.Prefix}{name}.bias" };

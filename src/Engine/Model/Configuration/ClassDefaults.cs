@@ -90,7 +90,6 @@ static class ClassDefaults
         [("llama4_text", "use_qk_norm")] = "true",
         [("minicpm3", "v_head_dim")] = HeadShare,
         [("mixtral", "num_experts_per_tok")] = "2",
-        [("mtla", "rope_interleave")] = "true",
         [("qwen2_moe", "decoder_sparse_step")] = "1",
         [("qwen2_moe", "norm_topk_prob")] = "false",
         [("qwen2_moe", "qkv_bias")] = "true",

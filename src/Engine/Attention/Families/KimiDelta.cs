@@ -8,7 +8,7 @@ namespace Serving.Attention.Families;
 /// Kimi delta attention (arXiv 2510.26692): queries, keys and values pass through short causal convolutions; every head keeps a matrix that
 /// fades by channels and is written by the delta rule, and reads it with its query. Nothing is cached by token.
 /// </summary>
-public sealed class Kda : IAttentionFamily
+public sealed class KimiDelta : IAttentionFamily
 {
     // Added to the sum of squares of queries and keys in the published implementation.
     const float LeastSquares = 1e-6f;
