@@ -24,10 +24,10 @@ sealed class SchemaOracle(JsonElement root)
         "const" => JsonElement.DeepEquals(wanted, value),
         "enum" => wanted.EnumerateArray().Any(one => JsonElement.DeepEquals(one, value)),
         "type" => wanted.ValueKind == JsonValueKind.Array ? wanted.EnumerateArray().Any(type => IsOf(type.GetString()!, value)) : IsOf(wanted.GetString()!, value),
-        "minimum" => value.ValueKind != JsonValueKind.Number || value.GetDecimal() >= wanted.GetDecimal(),
-        "maximum" => value.ValueKind != JsonValueKind.Number || value.GetDecimal() <= wanted.GetDecimal(),
-        "exclusiveMinimum" => value.ValueKind != JsonValueKind.Number || value.GetDecimal() > wanted.GetDecimal(),
-        "exclusiveMaximum" => value.ValueKind != JsonValueKind.Number || value.GetDecimal() < wanted.GetDecimal(),
+        "minimum" => value.ValueKind != JsonValueKind.Number || Number(value) >= wanted.GetDecimal(),
+        "maximum" => value.ValueKind != JsonValueKind.Number || Number(value) <= wanted.GetDecimal(),
+        "exclusiveMinimum" => value.ValueKind != JsonValueKind.Number || Number(value) > wanted.GetDecimal(),
+        "exclusiveMaximum" => value.ValueKind != JsonValueKind.Number || Number(value) < wanted.GetDecimal(),
         "minLength" => value.ValueKind != JsonValueKind.String || value.GetString()!.EnumerateRunes().Count() >= wanted.GetInt32(),
         "maxLength" => value.ValueKind != JsonValueKind.String || value.GetString()!.EnumerateRunes().Count() <= wanted.GetInt32(),
         "pattern" => value.ValueKind != JsonValueKind.String || Regex.IsMatch(value.GetString()!, wanted.GetString()!, RegexOptions.ECMAScript),
@@ -48,12 +48,16 @@ sealed class SchemaOracle(JsonElement root)
     JsonElement Resolve(string reference) =>
         reference.Split('/').Skip(1).Aggregate(root, (at, name) => at.GetProperty(name));
 
+    /// <summary>A number; the largest or smallest one for what is beyond them, 1e99 as an example.</summary>
+    static decimal Number(JsonElement value) =>
+        value.TryGetDecimal(out var number) ? number : value.GetDouble() > 0 ? decimal.MaxValue : decimal.MinValue;
+
     static bool IsOf(string type, JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Object => type == "object",
         JsonValueKind.Array => type == "array",
         JsonValueKind.String => type == "string",
-        JsonValueKind.Number => type == "number" || (type == "integer" && value.GetDecimal() % 1 == 0),
+        JsonValueKind.Number => type == "number" || (type == "integer" && Number(value) % 1 == 0),
         JsonValueKind.True or JsonValueKind.False => type == "boolean",
         _ => type == "null",
     };
