@@ -60,6 +60,8 @@ static class ServerApp
         services.AddSingleton(time);
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<Authentication>();
+        services.AddMetrics();
+        services.AddSingleton<ServerMetrics>();
         services.AddSingleton<RequestErrors>();
         services.AddSingleton<GrpcEndpoints>();
         services.AddSingleton<IConnectionListenerFactory, SilentTransport>();
@@ -68,7 +70,6 @@ static class ServerApp
     static void AddServices(IServiceCollection services, ServerOptions options, Func<ServerOptions, EngineDiagnostics, ServedModel> load, TimeProvider time)
     {
         AddFraming(services, options, time);
-        services.AddMetrics();
         services.AddCors();
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTime + TimeSpan.FromSeconds(5));
         services.AddSingleton<Func<ServedModel>>(provider => () => load(options, new()
@@ -77,7 +78,6 @@ static class ServerApp
             Meters = provider.GetRequiredService<IMeterFactory>(),
         }));
         services.AddSingleton(new StallWatch(options.StallTime, time));
-        services.AddSingleton<ServerMetrics>();
         services.AddSingleton<EngineHost>();
         services.AddHostedService(provider => provider.GetRequiredService<EngineHost>());
         services.AddSingleton<ReplyServices>();
