@@ -50,6 +50,9 @@ public sealed class BadSchemeTests
         moas|router_bias|false|router_bias is False|tensors
         moas|position_embedding_type|"rope"|position_embedding_type is "rope"|"learned"
         moas_rope|position_embedding_type|"learned"|position_embedding_type is "learned"|no tensor model.embed_positions.weight
+        mtla|down_rate|0|down_rate is 0|1 to 4096
+        mtla|kv_lora_rank|23|kv_lora_rank is 23|even number
+        mtla|recompute_prompt_attn|false|recompute_prompt_attn is false|true
         qcqa|kv_head_map|[[0,1]]|kv_head_map|every layer
         qcqa|kv_head_map|[[0,0,0,2,2,2],[0,0,0,2,2,2],[0,0,0,2,2,2]]|kv_head_map is [0, 0, 0, 2, 2, 2]|every key head below 3
         sqa|att_num_query_groups|5|att_num_query_groups is 5|divisor or a multiple
