@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.Extensions.AI;
 
 namespace Serving.Server.Embedding;
@@ -43,7 +44,7 @@ static class ChatJson
             json.WriteString("content", result.Result switch
             {
                 string text => text,
-                var other => JsonSerializer.Serialize(other, AIJsonUtilities.DefaultOptions),
+                var other => JsonSerializer.Serialize(other, TypeOf(other)),
             });
             json.WriteEndObject();
         }
@@ -68,7 +69,7 @@ static class ChatJson
             json.WriteString("type", "function");
             json.WriteStartObject("function");
             json.WriteString("name", call.Name);
-            json.WriteString("arguments", JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, object?>(), AIJsonUtilities.DefaultOptions));
+            json.WriteString("arguments", JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, object?>(), TypeOf(call.Arguments)));
             json.WriteEndObject();
             json.WriteEndObject();
         }
@@ -98,7 +99,7 @@ static class ChatJson
         foreach (var (name, value) in options.AdditionalProperties ?? [])
         {
             json.WritePropertyName(name);
-            JsonSerializer.Serialize(json, value, AIJsonUtilities.DefaultOptions);
+            JsonSerializer.Serialize(json, value, TypeOf(value));
         }
     }
 
@@ -156,6 +157,9 @@ static class ChatJson
         if (options.AllowMultipleToolCalls is { } several)
             json.WriteBoolean("parallel_tool_calls", several);
     }
+
+    // Found at run time, so that trimming takes nothing away that a program's own values need.
+    static JsonTypeInfo TypeOf(object? value) => AIJsonUtilities.DefaultOptions.GetTypeInfo(value?.GetType() ?? typeof(IDictionary<string, object?>));
 
     static void Number(Utf8JsonWriter json, string name, float? value)
     {

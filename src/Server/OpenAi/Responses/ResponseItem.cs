@@ -48,7 +48,7 @@ sealed class ResponseItem(ItemKind kind, string? callId = null, string? name = n
 
     JsonObject Written(string status, bool isWhole)
     {
-        JsonArray content = isWhole ? [Part(isWhole: true)] : [];
+        JsonArray content = isWhole ? [(JsonNode)Part(isWhole: true)] : [];
         return Kind switch
         {
             ItemKind.Message => new() { ["id"] = Id, ["type"] = "message", ["status"] = status, ["role"] = "assistant", ["content"] = content },
