@@ -111,26 +111,26 @@ public sealed class CrowdTests(LoneAnswers alone) : IClassFixture<LoneAnswers>
     }
 
     [Fact]
-    public void A_prompt_of_1500_tokens_among_sixteen_streams_delays_none_of_them()
+    public void A_prompt_of_4000_tokens_among_sixteen_streams_delays_none_of_them()
     {
-        var options = LoneAnswers.Options with { MaxModelLength = 2048, PageTokens = 64, TokensPerStep = 256 };
-        using var decoder = new PagedDecoder(RealModels.Folder(RealModels.Embedded), options, _ => new([64]), threads: 2);
+        var options = LoneAnswers.Options with { MaxModelLength = 4096, PageTokens = 64, TokensPerStep = 512 };
+        using var decoder = new PagedDecoder(RealModels.Folder(RealModels.Embedded), options, _ => new([128]), threads: 2);
         using var engine = decoder.Engine();
         var streams = alone.Crowd.Take(16).Select(request => engine.Submit(request with { MaxTokens = 12 })).ToArray();
         engine.Step();
         foreach (var stream in streams) Heard.Of(stream);
-        var late = engine.Submit(LoneAnswers.Ask(LoneAnswers.Text(0, 1500)) with { MaxTokens = 1 });
-        for (var step = 0; step < 7; step++)
+        var late = engine.Submit(LoneAnswers.Ask(LoneAnswers.Text(0, 4000)) with { MaxTokens = 1 });
+        for (var step = 0; step < 9; step++)
         {
             Assert.Equal(1, late.Unfinished);
             var before = engine.Figures.Rows;
             engine.Step();
-            Assert.InRange(engine.Figures.Rows - before, 17, 256);
+            Assert.InRange(engine.Figures.Rows - before, 17, 512);
             Assert.All(streams, stream => Assert.True(stream.Events.TryRead(out _)));
             Assert.All(streams, stream => Assert.False(stream.Events.TryRead(out _)));
         }
 
-        Assert.Equal(0, late.Unfinished); // 1500 tokens beside 16 rows in steps of 256
+        Assert.Equal(0, late.Unfinished); // 4000 tokens beside 16 rows in steps of 512
         engine.Finish();
         engine.CheckNothingIsLeft();
     }
