@@ -4,6 +4,7 @@ using Serving.Scheduling;
 namespace Serving.Tests;
 
 /// <summary>More work than the engine can do, on a clock that the work moves: a step costs a fixed time and one for each row.</summary>
+[Collection(nameof(Alone))]
 public sealed class OverloadTests
 {
     const int Seed = 61;

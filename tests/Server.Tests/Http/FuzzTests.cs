@@ -8,6 +8,7 @@ namespace Serving.Tests;
 /// Requests that are wrong in every way: whatever comes, the answer is a reply or a refusal of the client, and nothing stays behind.
 /// SERVING_FUZZ_REQUESTS sets their number; from 200,000 on every route, field and code must have occurred a hundred times.
 /// </summary>
+[Collection(nameof(Alone))]
 public sealed class FuzzTests
 {
     const int Seed = 20261121;
