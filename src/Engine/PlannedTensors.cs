@@ -16,18 +16,18 @@ static class PlannedTensors
 
     static IEnumerable<string?> Names(ModelPlan plan, TensorLedger ledger) =>
     [
-        plan.Embedding, plan.Positions, plan.Head, plan.HeadBias, .. Of(plan.FinalNorm, ledger),
+        plan.Embedding, plan.Positions, plan.Head, plan.HeadBias, .. Of(plan.EmbeddingChannels, ledger), .. Of(plan.FinalNorm, ledger),
         .. plan.Layers.SelectMany(layer => layer.Blocks).SelectMany(block => Of(block, ledger)),
     ];
 
     static IEnumerable<string?> Of(BlockPlan block, TensorLedger ledger) =>
     [
-        .. Of(block.Before, ledger), .. Of(block.After, ledger),
+        .. Of(block.Before, ledger), .. Of(block.After, ledger), .. Of(block.Channels?.Stream, ledger), .. Of(block.Channels?.Result, ledger),
         .. block switch
         {
             AttentionBlock { Plan: var attention } => Of(attention, ledger),
             FeedForwardBlock { Plan: DenseFeedForward dense } => Of(dense, 0),
-            FeedForwardBlock { Plan: RoutedFeedForward routed } => Of(routed),
+            FeedForwardBlock { Plan: RoutedFeedForward routed } => [.. Of(routed.RouterInput, ledger), .. Of(routed)],
             _ => throw new InvalidOperationException($"Block {block.GetType().Name} names no tensors."),
         },
     ];

@@ -119,6 +119,15 @@ public abstract record Step
     /// <param name="Width">Values.</param>
     public sealed record Take(string Row, int Offset, int Width) : Step;
 
+    /// <summary>Leaves the row for later layers and goes on with it.</summary>
+    /// <param name="Row">Its name; a later layer of that name leaves its own in its place.</param>
+    /// <param name="Width">Values of the row.</param>
+    public sealed record Carry(string Row, int Width) : Step;
+
+    /// <summary>The row that an earlier layer left, in place of the row so far.</summary>
+    /// <param name="Row">Its name.</param>
+    public sealed record Carried(string Row) : Step;
+
     /// <summary>What several chains make of the row, side by side.</summary>
     /// <param name="Parts">The chains.</param>
     public sealed record Beside(ImmutableArray<Projection> Parts) : Step;

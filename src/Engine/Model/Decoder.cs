@@ -15,6 +15,7 @@ public sealed class Decoder : IDecoder, IDisposable
     readonly StateMemory _states;
     readonly LayerRows _rows;
     readonly Matrix _embedding;
+    readonly ProjectionLayer? _embeddingChannels;
     readonly Matrix? _positions;
     readonly Matrix _head;
     readonly Tensor _headBias;
@@ -37,6 +38,7 @@ public sealed class Decoder : IDecoder, IDisposable
         (_cache, _states, _rows) = (cache, states, new(device, cache, maxRows));
         _context = new(device, weights, new(device), new(device, maxRows)) { Expands = plan.Expands };
         _embedding = weights.Matrix(new(plan.Embedding, plan.VocabularySize, plan.HiddenSize));
+        _embeddingChannels = Bind(plan.EmbeddingChannels);
         _positions = plan.Positions is null ? null : weights.Matrix(new(plan.Positions, plan.MaxLength, plan.HiddenSize));
         _head = weights.Matrix(new(plan.Head, plan.VocabularySize, plan.HiddenSize));
         _headBias = plan.HeadBias is null ? default : weights.Vector(plan.HeadBias);
@@ -64,6 +66,7 @@ public sealed class Decoder : IDecoder, IDisposable
     {
         _context.Scratch.Release(default);
         _context.Step = step;
+        _context.Carried.Begin(step.Rows.Rows);
         _context.Positions.Fill(step);
         _context.Segments.Cut(step);
         _stream.Begin(Embed(step));
@@ -80,6 +83,7 @@ public sealed class Decoder : IDecoder, IDisposable
         var rows = step.Rows.Rows;
         var embedded = _context.Scratch.Take(rows, HiddenSize);
         _device.Embed(_embedding, step.Tokens.AsSpan(0, rows), _plan.EmbeddingScale, embedded);
+        if (_embeddingChannels is { } channels) embedded = channels.Run(embedded);
         if (_positions is null) return embedded;
         var mark = _context.Scratch.Mark();
         var positions = _context.Scratch.Take(rows, HiddenSize);
@@ -145,7 +149,13 @@ public sealed class Decoder : IDecoder, IDisposable
     Norm? Bind(Step.Normalize? norm) => norm is null ? null : ProjectionLayer.Bind(norm, _context);
 
     BoundBlock Bind(BlockPlan block, IEnumerator<int> attentions) =>
-        new(Bind(block.Before), Body(block, attentions), Bind(block.After), block.Scale, block.AddsAfter);
+        new(Bind(block.Before), Body(block, attentions), Bind(block.After), block.Scale, block.AddsAfter)
+        {
+            Stream = Bind(block.Channels?.Stream),
+            Result = Bind(block.Channels?.Result),
+        };
+
+    ProjectionLayer? Bind(Step.Convolve? channels) => channels is null ? null : new(Projection.Of(channels), _context);
 
     Func<Tensor, StepInput, Tensor> Body(BlockPlan block, IEnumerator<int> attentions)
     {

@@ -22,6 +22,9 @@ public sealed record ModelPlan
     /// <summary>Factor on embedded rows.</summary>
     public float EmbeddingScale { get; init; } = 1;
 
+    /// <summary>A factor and a bias for every channel of embedded rows; null for none.</summary>
+    public Step.Convolve? EmbeddingChannels { get; init; }
+
     /// <summary>Stored table [MaxLength x HiddenSize] whose rows are added to the embedded tokens by position; null for none.</summary>
     public string? Positions { get; init; }
 
@@ -57,6 +60,11 @@ public sealed record ModelPlan
 /// <param name="Blocks">The blocks, in order.</param>
 public sealed record LayerPlan(ImmutableArray<BlockPlan> Blocks);
 
+/// <summary>Factors and biases of channels where a block's result meets the stream: x = Stream(x) + Result(block(x)).</summary>
+/// <param name="Stream">What becomes of the stream before the result is added.</param>
+/// <param name="Result">What becomes of what the block gives.</param>
+public sealed record ChannelWeights(Step.Convolve Stream, Step.Convolve Result);
+
 /// <summary>A block on the residual stream: x += Scale * After(block(Before(x))).</summary>
 public abstract record BlockPlan
 {
@@ -65,6 +73,9 @@ public abstract record BlockPlan
 
     /// <summary>Norm on what the block gives; null for none.</summary>
     public Step.Normalize? After { get; init; }
+
+    /// <summary>Weights of the stream's and of the result's channels; null where they just add up.</summary>
+    public ChannelWeights? Channels { get; init; }
 
     /// <summary>Factor on what the block gives.</summary>
     public float Scale { get; init; } = 1;
@@ -93,13 +104,19 @@ public abstract record FeedForwardPlan;
 public sealed record DenseFeedForward(Step.Linear? Gate, Step.Linear Up, Step.Linear Down, GateRule Activation) : FeedForwardPlan;
 
 /// <summary>Experts chosen by a router, and what every token passes through beside them.</summary>
-/// <param name="Router">Router matrix [experts x hidden].</param>
+/// <param name="Router">Router matrix [experts x width of what it reads].</param>
 /// <param name="Rule">How experts are chosen.</param>
 /// <param name="Expert">One expert; "{0}" in its names stands for the number, and names without it for all experts stacked.</param>
 public sealed record RoutedFeedForward(Step.Linear Router, RoutingRule Rule, DenseFeedForward Expert) : FeedForwardPlan
 {
+    /// <summary>From the network's input to what the router's matrix reads; null for the input itself.</summary>
+    public Projection? RouterInput { get; init; }
+
     /// <summary>Experts that have weights; those past them give their input back.</summary>
     public required int Experts { get; init; }
+
+    /// <summary>Experts past those with weights give nothing instead.</summary>
+    public bool Skips { get; init; }
 
     /// <summary>Stored vector [experts] that moves the choice but not the weights; null for none.</summary>
     public string? ChoiceBias { get; init; }

@@ -43,6 +43,9 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
     /// <summary>Epsilon of the norms.</summary>
     public float Epsilon => FixedEpsilon ?? Config.Float(Norms == NormKind.Layer ? "layer_norm_eps" : "rms_norm_eps");
 
+    /// <summary>Which tensors of the layers are there where the configuration says that attention has biases.</summary>
+    public string AttentionBiases { get; init; } = "*att*.bias";
+
     /// <summary>Factor on what each block adds.</summary>
     public float ResidualScale { get; init; } = 1;
 
@@ -70,10 +73,10 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
     /// <summary>Which rows a layer's tokens see: all, a sliding window or a chunk.</summary>
     public RowPolicy Rows(int layer) => Config.LayerTypes()[layer] switch
     {
-        LayerType.Full or LayerType.Linear => RowPolicy.All,
-        LayerType.Sliding => new(Window: Positive("sliding_window")),
+        LayerType.Full or LayerType.Linear or LayerType.Hybrid => RowPolicy.All,
+        LayerType.Sliding or LayerType.HybridSliding => new(Window: Positive("sliding_window")),
         LayerType.Chunked => new(Chunk: Positive("attention_chunk_size")),
-        var type => throw Config.Wrong($"layer_types[{layer}]", $"\"{type}\"", $"{LayerType.Full}, {LayerType.Sliding} or {LayerType.Chunked}"),
+        var type => throw Config.Wrong($"layer_types[{layer}]", $"\"{type}\"", $"{LayerType.Full}, {LayerType.Sliding}, {LayerType.Chunked}, {LayerType.Linear}, {LayerType.Hybrid} or {LayerType.HybridSliding}"),
     };
 
     int Positive(string key)
@@ -174,7 +177,7 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
         if (AttentionFamilies.ModelTypes.Contains(Config.ModelType)) Config.Ignore("attention_bias", "mlp_bias");
         else
         {
-            AgreeOn("attention_bias", $"{Root}{LayerList}.*att*.bias");
+            AgreeOn("attention_bias", $"{Root}{LayerList}.{AttentionBiases}");
             AgreeOn("mlp_bias", $"{Root}{LayerList}.*mlp*.bias");
         }
         Tensors.Ignore("*.rotary_emb.inv_freq", "frequencies follow from the configuration");

@@ -7,7 +7,7 @@ namespace Serving.Tests;
 /// <summary>Configurations that name a scheme with missing, contradictory or impossible numbers: each is refused at load with its key, its value and what is allowed.</summary>
 public sealed class BadSchemeTests
 {
-    // fixture | key, "a.b" inside an object | value, "-" to take the key away | what the message says, one after the other
+    // fixture, of schemes unless it says otherwise | key, "a.b" inside an object | value, "-" to take the key away | what the message says, one after the other
     const string Table = """
         care|k_lora_ranks|[37]|k_lora_ranks|rank for every layer|layer 1
         care|v_lora_ranks|-|v_lora_ranks|rank for every layer
@@ -59,6 +59,16 @@ public sealed class BadSchemeTests
         sqa|att_type|"mha"|att_type is "mha"|sqa
         tucker|tucker_query_ranks|[4,18]|tucker_query_ranks|three positive ranks
         tucker_shared|tucker_value_ranks|[3,20,14]|tucker_value_ranks is [3, 20, 14]|16 as the last rank
+        hf/kimi_linear|linear_head_dim|0|linear_head_dim is 0|1 to 1024
+        hf/kimi_linear|linear_conv_kernel_dim|65|linear_conv_kernel_dim is 65|1 to 64
+        hf/zaya|cca_time1|65|cca_time1 is 65|1 to 64
+        hf/zaya|layer_types|["hybrid","odd","hybrid"]|layer_types[1] is "odd"|hybrid or hybrid_sliding
+        hf/zaya|sliding_window|0|sliding_window is 0|positive
+        hf/zaya|router_hidden_size|0|router_hidden_size is 0|1 to
+        hf/zaya|router_hidden_size|21|mlp.gate.down_proj|21
+        hf/zaya|num_experts_per_tok|7|7 of 6 experts
+        hf/zaya|attention_bias|false|attention_bias is false|o_proj.bias
+        hf/zaya|lm_head_bias|true|lm_head_bias is true|no tensor is called lm_head.bias
         """;
 
     public static TheoryData<string, string, string, string[]> Cases() =>
@@ -68,7 +78,7 @@ public sealed class BadSchemeTests
     public void It_is_refused_with_its_key_its_value_and_what_is_allowed(string fixture, string key, string value, string[] said)
     {
         using var folder = new TemporaryFolder();
-        foreach (var file in Directory.GetFiles(Fixtures.Path($"schemes/{fixture}"))) File.Copy(file, Path.Combine(folder.Path, Path.GetFileName(file)));
+        foreach (var file in Directory.GetFiles(Fixtures.Path(fixture.Contains('/') ? fixture : $"schemes/{fixture}"))) File.Copy(file, Path.Combine(folder.Path, Path.GetFileName(file)));
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder.Path, "config.json")))!;
         var steps = key.Split('.');
         var place = steps[..^1].Aggregate(config, (node, step) => node[step]!).AsObject();

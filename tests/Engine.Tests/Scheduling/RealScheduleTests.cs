@@ -14,7 +14,7 @@ public sealed class RealScheduleTests
     [InlineData("hf/llama_gqa_llama3", 0), InlineData("hf/mistral_window", 0), InlineData("hf/deepseek_v2_lite", 0), InlineData("schemes/mfa_step3", 0)]
     [InlineData("hf/llama_gqa_llama3", 1), InlineData("hf/mistral_window", 1), InlineData("hf/deepseek_v2_lite", 1), InlineData("schemes/mfa_step3", 1)]
     [InlineData("hf/llama4_text", 2), InlineData("hf/gpt_oss", 2), InlineData("hf/gemma2", 2), InlineData("hf/minicpm3", 2), InlineData("hf/qwen3_moe", 2)]
-    [InlineData("schemes/cca", 3), InlineData("schemes/mka", 3), InlineData("schemes/mtla", 4), InlineData("schemes/mtla_s3", 5)]
+    [InlineData("schemes/cca", 3), InlineData("schemes/mka", 3), InlineData("schemes/mtla", 4), InlineData("schemes/mtla_s3", 8), InlineData("hf/kimi_linear", 6), InlineData("hf/zaya", 7)]
     public void Everyone_says_in_a_crowd_what_they_say_alone(string fixture, int part)
     {
         var folder = Fixtures.Path(fixture);

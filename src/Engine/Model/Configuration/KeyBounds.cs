@@ -11,7 +11,7 @@ static class KeyBounds
     static readonly FrozenDictionary<string, (int Least, int Most)> Bounds = new (string[] Keys, int Least, int Most)[]
     {
         (["hidden_size", "intermediate_size", "intermediate_size_mlp", "moe_intermediate_size", "shared_expert_intermediate_size",
-            "share_expert_dim", "ffn_hidden_size", "kv_lora_rank"], 1, 1 << 20),
+            "share_expert_dim", "router_hidden_size", "ffn_hidden_size", "kv_lora_rank"], 1, 1 << 20),
         (["num_attention_heads", "num_key_value_heads", "num_sliding_attention_heads", "head_dim", "qk_nope_head_dim", "qk_rope_head_dim",
             "v_head_dim", "qk_rope_dim", "rope_dim", "gate_embed_dim", "kv_residual_rank", "att_num_query_groups", "gqa_kv_heads",
             "layer_share_factor", "group_size", "source_key_value_heads"], 1, 1 << 14),

@@ -17,6 +17,12 @@ public static class LayerType
     /// <summary>The layer keeps a state instead of rows.</summary>
     public const string Linear = "linear_attention";
 
+    /// <summary>The layer has convolutions before its attention, which sees every earlier token.</summary>
+    public const string Hybrid = "hybrid";
+
+    /// <summary>The layer has convolutions before its attention, which sees the last sliding_window tokens.</summary>
+    public const string HybridSliding = "hybrid_sliding";
+
     const int MostLayers = 4096;
 
     /// <summary>The type of each layer of a configuration.</summary>
@@ -29,7 +35,7 @@ public static class LayerType
             return [.. Enumerable.Range(0, layers).Select(Rule(config))];
         // Keys that the list was made from.
         config.Ignore("sliding_window_pattern", "max_window_layers", "use_sliding_window");
-        if (!types.Contains(Sliding)) config.Ignore("sliding_window");
+        if (!types.Contains(Sliding) && !types.Contains(HybridSliding)) config.Ignore("sliding_window");
         return types.Length == layers
             ? types
             : throw config.Wrong("layer_types", $"a list of {types.Length}", $"a type for each of {layers} layers");
@@ -48,6 +54,7 @@ public static class LayerType
             "exaone4" => Exaone(config),
             "llama4_text" => Chunks(config),
             "kimi_linear" => Kimi(config),
+            "zaya" => _ => Hybrid,
             "qwen2" or "qwen3" or "qwen2_moe" or "qwen3_moe" or "qwen2_5_vl" or "qwen2_5_vl_text" or "smollm3" => Qwen(config, window),
             _ => _ => window is null ? Full : Sliding,
         };

@@ -27,6 +27,9 @@ public sealed record LayerContext(IDevice Device, Weights Weights, Scratch Scrat
         return _ids.AsSpan(0, rows);
     }
 
+    /// <summary>Rows that layers leave for later ones.</summary>
+    public CarriedRows Carried { get; } = new(Scratch);
+
     /// <summary>The step's runs by their execution.</summary>
     public StepSegments Segments { get; } = new();
 

@@ -40,6 +40,8 @@ public sealed class ProjectionLayer
     static Stage Bind(Step step, LayerContext context, LayerMemory? memory) => step switch
     {
         Step.Take take => _ => Copied(memory!.Shared(take.Row).Slice(take.Offset, take.Width), context),
+        Step.Carry carry => Bind(carry, context),
+        Step.Carried carried => Bind(carried, context),
         Step.Remember remember => memory!.Bind(remember.State),
         Step.Delta delta => memory!.Bind(delta),
         Step.Beside beside => Beside([.. beside.Parts.Select(part => new ProjectionLayer(part, context, memory))], context),
@@ -75,6 +77,22 @@ public sealed class ProjectionLayer
         },
         _ => throw new InvalidOperationException($"Projection step {step.GetType().Name} has no execution."),
     };
+
+    static Stage Bind(Step.Carry carry, LayerContext context)
+    {
+        var number = context.Carried.Add(carry.Row, carry.Width);
+        return rows =>
+        {
+            context.Device.Gather(rows, context.Numbers(rows.Rows), context.Carried.Of(number));
+            return rows;
+        };
+    }
+
+    static Stage Bind(Step.Carried carried, LayerContext context)
+    {
+        var number = context.Carried.Find(carried.Row);
+        return _ => Copied(context.Carried.Of(number), context);
+    }
 
     static Stage Bind(Step.Linear linear, LayerContext context)
     {

@@ -2,13 +2,20 @@ using Serving.Devices;
 
 namespace Serving.Model.Layers;
 
-/// <summary>A block that is bound to its weights: x += Scale * After(Run(Before(x))), added when AddsAfter more blocks have run.</summary>
-sealed record BoundBlock(Norm? Before, Func<Tensor, StepInput, Tensor> Run, Norm? After, float Scale, int AddsAfter);
+/// <summary>A block that is bound to its weights: x = Stream(x) + Scale * Result(After(Run(Before(x)))), added when AddsAfter more blocks have run.</summary>
+sealed record BoundBlock(Norm? Before, Func<Tensor, StepInput, Tensor> Run, Norm? After, float Scale, int AddsAfter)
+{
+    /// <summary>Weights of the stream's channels; null for none.</summary>
+    public ProjectionLayer? Stream { get; init; }
+
+    /// <summary>Weights of the result's channels; null for none.</summary>
+    public ProjectionLayer? Result { get; init; }
+}
 
 /// <summary>The hidden rows of a step, to which blocks add what they give.</summary>
 sealed class ResidualStream(LayerContext context)
 {
-    readonly List<(Tensor Result, float Scale, int Left)> _waiting = [];
+    readonly List<(Tensor Result, BoundBlock Block, int Left)> _waiting = [];
     (int Block, long Used) _mark;
 
     /// <summary>The hidden rows [rows x hidden].</summary>
@@ -25,7 +32,8 @@ sealed class ResidualStream(LayerContext context)
         if (block.Before is { } before) context.Device.Normalize(before, Rows, input = context.Scratch.Take(Rows.Rows, Rows.Columns));
         var result = block.Run(input, step);
         if (block.After is { } after) context.Device.Normalize(after, result, result);
-        _waiting.Add((result, block.Scale, block.AddsAfter));
+        if (block.Result is { } channels) result = channels.Run(result);
+        _waiting.Add((result, block, block.AddsAfter));
         AddDue();
         if (_waiting.Count == 0) context.Scratch.Release(_mark);
     }
@@ -34,14 +42,15 @@ sealed class ResidualStream(LayerContext context)
     {
         for (var i = 0; i < _waiting.Count; i++)
         {
-            var (result, scale, left) = _waiting[i];
+            var (result, block, left) = _waiting[i];
             if (left == 0)
             {
-                context.Device.Add(result, scale, Rows);
+                if (block.Stream is { } channels) context.Device.Gather(channels.Run(Rows), context.Numbers(Rows.Rows), Rows);
+                context.Device.Add(result, block.Scale, Rows);
                 _waiting.RemoveAt(i--);
             }
             else
-                _waiting[i] = (result, scale, left - 1);
+                _waiting[i] = (result, block, left - 1);
         }
     }
 }

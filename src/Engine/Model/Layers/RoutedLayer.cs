@@ -8,6 +8,7 @@ sealed class RoutedLayer : FeedForwardLayer
 {
     readonly RoutedFeedForward _plan;
     readonly LayerContext _context;
+    readonly ProjectionLayer? _routerInput;
     readonly ProjectionLayer _router;
     readonly Tensor _choiceBias;
     readonly Stack? _gate;
@@ -20,6 +21,7 @@ sealed class RoutedLayer : FeedForwardLayer
     public RoutedLayer(RoutedFeedForward plan, LayerContext context)
     {
         (_plan, _context) = (plan, context);
+        _routerInput = plan.RouterInput is null ? null : new(plan.RouterInput, context);
         _router = new(new([plan.Router]), context);
         _choiceBias = plan.ChoiceBias is null ? default : context.Weights.Vector(plan.ChoiceBias);
         _gate = plan.Expert.Gate is null ? null : Bind(plan.Expert.Gate);
@@ -36,7 +38,7 @@ sealed class RoutedLayer : FeedForwardLayer
     {
         var (device, scratch, chosen) = (_context.Device, _context.Scratch, _plan.Rule.Chosen);
         var routed = new RoutedExperts(scratch.Take(input.Rows, chosen).Address, scratch.Take(input.Rows, chosen));
-        device.Route(_plan.Rule, _router.Run(input), _choiceBias, routed);
+        device.Route(_plan.Rule, _router.Run(_routerInput?.Run(input) ?? input), _choiceBias, routed);
         // Weighed at its input, an expert is summed at its output with weight one.
         var weights = routed.Weights;
         if (_plan.WeighsInput) routed = routed with { Weights = Filled(input.Rows, chosen, 1) };
@@ -46,7 +48,8 @@ sealed class RoutedLayer : FeedForwardLayer
         var down = scratch.Take(input.Rows * chosen, _down.Weights.Outputs);
         device.MultiplyExperts(_down.Weights, gate, _down.Biases, routed, down);
         var sum = Shared(input);
-        device.CombineExperts(down, input, _plan.Experts, routed, sum);
+        // The products of experts without weights are zero.
+        device.CombineExperts(down, input, _plan.Skips ? _plan.Rule.Experts : _plan.Experts, routed, sum);
         return sum;
     }
 

@@ -21,7 +21,7 @@ public static class ModelTypes
         new Cohere2(), new DeepseekV2(), new DeepseekV3(), new Gemma(), new Glm4Moe(), new Gpt2(), new GptCrossLayer(), new GptNeoX(), new GptOss(),
         new Granite(), new Hunyuan(), new KimiLinear(),
         new Llama(), new Llama4(), new LongcatFlash(), new MiniCpm3(), new Mistral4(), new Mixtral(), new Olmo2(), new Phi3(), new Qwen25Vl(),
-        new QwenMoe(), new SmolLm3(), new StableLm(), new Step3(), new Step3p7(), new Youtu(),
+        new QwenMoe(), new SmolLm3(), new StableLm(), new Step3(), new Step3p7(), new Youtu(), new Zaya(),
     ];
 
     /// <summary>The model of a checkpoint as data. Every key of the configuration was understood, or it is an error.</summary>
