@@ -23,11 +23,6 @@ public sealed class FastMka : IAttentionFamily
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, groups, width, config) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.HeadWidth, layer.Config);
-        if (groups < 1 || heads % groups != 0) throw config.Wrong("num_key_value_heads", $"{groups}", $"a divisor of the {heads} query heads");
-        if (config.Text("mka_l2_decode", "carry") is var mode && mode != "carry")
-            throw config.Wrong("mka_l2_decode", $"\"{mode}\"", "\"carry\": a running average that begins anew with every chunk would make answers depend on the schedule");
-        var beta = config.Float("ema_beta", 0.9f);
-        if (beta is not (>= 0 and < 1)) throw config.Wrong("ema_beta", $"{beta}", "at least 0 and below 1");
         var levels = config.Bool("use_l3", false) ? 3 : 2;
         var shares = Projection.Of(
             new Step.Take("query", 0, heads * width), layer.Linear("router.0", hidden / 2, heads * width), new Step.Activate(Activation.Silu),
@@ -35,7 +30,7 @@ public sealed class FastMka : IAttentionFamily
         var mixed = new Step.Take("mixed", 0, hidden);
         return new()
         {
-            States = [new("average", new StateUpdate.Average(hidden, beta))],
+            States = [Average(layer)],
             Shared =
             [
                 new("query", Projection.Of(layer.Linear("q_proj", heads * width, hidden))),
@@ -54,5 +49,18 @@ public sealed class FastMka : IAttentionFamily
             }],
             Rows = layer.Rows,
         };
+    }
+
+    /// <summary>The running average of a layer's input that both forms keep.</summary>
+    /// <exception cref="CheckpointException">A number of the configuration is impossible.</exception>
+    internal static LayerState Average(AttentionContext layer)
+    {
+        var (heads, groups, config) = (layer.Heads, layer.Groups, layer.Config);
+        if (groups < 1 || heads % groups != 0) throw config.Wrong("num_key_value_heads", $"{groups}", $"a divisor of the {heads} query heads");
+        if (config.Text("mka_l2_decode", "carry") is var mode && mode != "carry")
+            throw config.Wrong("mka_l2_decode", $"\"{mode}\"", "\"carry\": a running average that begins anew with every chunk would make answers depend on the schedule");
+        var beta = config.Float("ema_beta", 0.9f);
+        if (beta is not (>= 0 and < 1)) throw config.Wrong("ema_beta", $"{beta}", "at least 0 and below 1");
+        return new("average", new StateUpdate.Average(layer.HiddenSize, beta));
     }
 }

@@ -24,17 +24,12 @@ public sealed class MkaFull : IAttentionFamily
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, groups, width, config) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.HeadWidth, layer.Config);
-        if (groups < 1 || heads % groups != 0) throw config.Wrong("num_key_value_heads", $"{groups}", $"a divisor of the {heads} query heads");
-        if (config.Text("mka_l2_decode", "carry") is var mode && mode != "carry")
-            throw config.Wrong("mka_l2_decode", $"\"{mode}\"", "\"carry\": a running average that begins anew with every chunk would make answers depend on the schedule");
-        var beta = config.Float("ema_beta", 0.9f);
-        if (beta is not (>= 0 and < 1)) throw config.Wrong("ema_beta", $"{beta}", "at least 0 and below 1");
         config.Ignore("rope_theta");
         var query = new Step.Take("query", 0, heads * width);
         (string Name, Step? From)[] levels = [("input", null), ("average", new Step.Take("average", 0, hidden))];
         return new()
         {
-            States = [new("average", new StateUpdate.Average(hidden, beta))],
+            States = [FastMka.Average(layer)],
             Shared =
             [
                 new("query", Projection.Of(layer.Linear("q_proj", heads * width, hidden))),

@@ -132,10 +132,9 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
         product.Sums = inputs + values;
         var lay = new LayJob
         {
-            PartsOfSegment = LayParts(weights), Segments = product.Segments, Sources = sources, X = product.X, Sums = product.Sums,
-            Blocks = weights.Blocks, Source = source, Direct = direct, NeedsSums = weights.Format.NeedsSums,
+            Rows = Laid(weights, source, sources, product), X = product.X, Sums = product.Sums, Direct = direct, NeedsSums = weights.Format.NeedsSums,
         };
-        if (!direct || lay.NeedsSums) team.Run(ref lay, _segments * lay.PartsOfSegment, LaidAlone(weights));
+        if (!direct || lay.NeedsSums) team.Run(ref lay, _segments * lay.Rows.PartsOfSegment, LaidAlone(weights));
         weights.Format.Multiply(team, ref product, _segments * product.PartsOfSegment, alone);
     }
 
@@ -147,15 +146,19 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
         product.Sums = scales + blocks;
         var lay = new PairLayJob
         {
-            PartsOfSegment = LayParts(weights), Segments = product.Segments, Sources = sources, X = pairs, Scales = scales, Sums = product.Sums,
-            Blocks = weights.Blocks, Stride = kernel.Stride, IsTurned = kernel.IsTurned, IsBFloat16 = kernel.IsBFloat16, Source = source,
+            Rows = Laid(weights, source, sources, product), X = pairs, Scales = scales, Sums = product.Sums,
+            Stride = kernel.Stride, IsTurned = kernel.IsTurned, IsBFloat16 = kernel.IsBFloat16,
         };
-        team.Run(ref lay, _segments * lay.PartsOfSegment, LaidAlone(weights));
+        team.Run(ref lay, _segments * lay.Rows.PartsOfSegment, LaidAlone(weights));
         var job = new PairProductJob { Product = product, X = pairs, Scales = scales, Kernel = kernel };
         team.Run(ref job, _segments * product.PartsOfSegment, alone);
     }
 
     bool LaidAlone(CpuMatrix weights) => _rows * (long)weights.Inputs < TeamValues;
 
-    int LayParts(CpuMatrix weights) => LaidAlone(weights) ? 1 : Math.Clamp(2 * team.Workers / _segments, 1, weights.Blocks);
+    LaidRows Laid(CpuMatrix weights, Tensor source, nint* sources, in Product product) => new()
+    {
+        Segments = product.Segments, Sources = sources, Blocks = weights.Blocks, Source = source,
+        PartsOfSegment = LaidAlone(weights) ? 1 : Math.Clamp(2 * team.Workers / _segments, 1, weights.Blocks),
+    };
 }

@@ -4,50 +4,31 @@ using System.Runtime.Intrinsics;
 namespace Serving.Devices.Cpu;
 
 /// <summary>Rounds rows and lays them out as pairs [row block][block][row][16], with their scales and sums [row block][block][row].</summary>
-unsafe struct PairLayJob : IJob
+unsafe struct PairLayJob : IJob, IRowLayer
 {
     const float Largest = 32767, Least = 1e-30f;
 
-    public Segment* Segments;
-    public nint* Sources;
+    public LaidRows Rows;
     public int* X;
     public float* Scales, Sums;
-    public int Blocks, Stride;
+    public int Stride;
     public bool IsTurned, IsBFloat16;
 
-    /// <summary>Parts of a segment.</summary>
-    public int PartsOfSegment;
-
-    /// <summary>How a row is cut into vectors.</summary>
-    public Tensor Source;
-
-    public readonly void Run(int part, int worker)
-    {
-        var segment = Segments[part / PartsOfSegment];
-        var slice = part % PartsOfSegment;
-        var (from, to) = (Blocks * slice / PartsOfSegment, Blocks * (slice + 1) / PartsOfSegment);
-        var count = RowBlocks.Count(segment.Rows);
-        for (var i = 0; i < count; i++)
-        {
-            var start = RowBlocks.Start(segment.Rows, count, i);
-            var rows = RowBlocks.Start(segment.Rows, count, i + 1) - start;
-            for (var row = 0; row < rows; row++) Lay(segment.First + start, rows, row, from, to);
-        }
-    }
+    public readonly void Run(int part, int worker) => Rows.Lay(this, part);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    readonly void Lay(int first, int rows, int row, int from, int to)
+    public readonly void Lay(int first, int rows, int row, int from, int to)
     {
-        var source = (float*)Sources[first + row];
+        var source = (float*)Rows.Sources[first + row];
         var values = stackalloc float[PanelSize.Block];
         var rounded = stackalloc int[PanelSize.Block];
         for (var block = from; block < to; block++)
         {
-            var at = (long)first * Blocks + (long)block * rows + row;
+            var at = (long)first * Rows.Blocks + (long)block * rows + row;
             var here = source + block * PanelSize.Block;
-            if (!Source.IsPacked() || (block + 1) * PanelSize.Block > Source.Columns)
+            if (!Rows.IsWhole(block))
             {
-                for (var i = 0; i < PanelSize.Block; i++) values[i] = RowValues.At(Source, source, block * PanelSize.Block + i);
+                Rows.Copy(source, block, values);
                 here = values;
             }
             if (IsBFloat16) Halve(here, (ushort*)(X + at * 16));
