@@ -6,7 +6,7 @@ static partial class ServerLog
     [LoggerMessage(100, LogLevel.Information, "Loading {Model}.")]
     public static partial void Loading(ILogger logger, string model);
 
-    [LoggerMessage(101, LogLevel.Information, "Loaded {Model} in {Seconds:F1} s; a context holds {Tokens} tokens.")]
+    [LoggerMessage(101, LogLevel.Information, "Loaded {Model} in {Seconds:F2} s; a context holds {Tokens} tokens.")]
     public static partial void Loaded(ILogger logger, string model, double seconds, int tokens);
 
     [LoggerMessage(102, LogLevel.Critical, "{Model} cannot be served: {Reason}")]

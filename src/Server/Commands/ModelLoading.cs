@@ -53,13 +53,15 @@ static partial class ModelLoading
     public static ServedModel Load(ServerOptions options, EngineDiagnostics diagnostics)
     {
         var checkpoint = Checkpoint.Open(options.Model);
+        // The vocabulary and the weights each take their time, and neither needs the other.
+        var text = Task.Run(() => (CheckpointTokenizer.Load(checkpoint), TemplateOf(checkpoint, options.ChatTemplate)));
         IDevice? device = null;
+        LoadedModel? loaded = null;
         try
         {
-            var tokenizer = CheckpointTokenizer.Load(checkpoint);
-            var template = TemplateOf(checkpoint, options.ChatTemplate);
             device = DeviceOf(options.Engine);
-            var loaded = new LoadedModel(checkpoint, device, EngineOptionsOf(options.Engine), diagnostics);
+            loaded = new LoadedModel(checkpoint, device, EngineOptionsOf(options.Engine), diagnostics);
+            var (tokenizer, template) = text.GetAwaiter().GetResult();
             return new(options.Seed)
             {
                 Engine = loaded.Engine,
@@ -75,8 +77,14 @@ static partial class ModelLoading
         }
         catch
         {
-            device?.Dispose();
-            checkpoint.Dispose();
+            // No file may go while it is still read.
+            Task.WaitAny(text);
+            if (loaded is not null) loaded.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            else
+            {
+                device?.Dispose();
+                checkpoint.Dispose();
+            }
             throw;
         }
     }
