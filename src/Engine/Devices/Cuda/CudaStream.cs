@@ -1,0 +1,142 @@
+using System.Runtime.InteropServices;
+
+namespace Serving.Devices.Cuda;
+
+/// <summary>
+/// The order in which the device works: launches and copies run one after the other, while the host goes on. Host values travel through a
+/// ring of pinned memory, so that a caller's arrays may change as soon as a call returns.
+/// </summary>
+sealed unsafe class CudaStream : IDisposable
+{
+    const int HalfBytes = 2 << 20;
+    const int Alignment = 256;
+
+    readonly CudaContext _context;
+    readonly CudaDriver _driver;
+    readonly nint _stream, _pinned, _ring;
+    readonly nint[] _passed = new nint[2];
+    readonly List<nint> _large = [];
+    int _half, _used, _ringUsed;
+
+    /// <summary>A stream of a context.</summary>
+    public CudaStream(CudaContext context)
+    {
+        (_context, _driver) = (context, context.Driver);
+        _stream = _driver.CreateStream();
+        _pinned = _driver.AllocateHost(2 * HalfBytes);
+        _ring = _driver.Allocate(2 * HalfBytes);
+        for (var i = 0; i < _passed.Length; i++) _passed[i] = _driver.CreateEvent();
+    }
+
+    /// <summary>Puts a kernel on the stream; a grid without blocks does nothing.</summary>
+    /// <param name="function">The kernel.</param>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="threads">Threads of a block.</param>
+    /// <param name="arguments">The structure that the kernel takes, laid out as there.</param>
+    /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
+    public void Launch<T>(CudaFunction function, Grid grid, int threads, in T arguments, int sharedBytes = 0) where T : unmanaged
+    {
+        if (grid.IsEmpty) return;
+        _context.Enter();
+        fixed (T* given = &arguments) _driver.Launch(function.Handle, grid, threads, sharedBytes, _stream, given);
+    }
+
+    /// <summary>
+    /// Host values in device memory, for the launches that follow: the copy stays as it is until two more mebibytes are uploaded.
+    /// </summary>
+    public nint Upload<T>(ReadOnlySpan<T> values) where T : unmanaged
+    {
+        var bytes = MemoryMarshal.AsBytes(values);
+        if (bytes.Length > HalfBytes)
+        {
+            _large.Add(_context.Allocate(bytes.Length));
+            Send(bytes, _large[^1]);
+            return _large[^1];
+        }
+        if (_ringUsed + bytes.Length > 2 * HalfBytes) _ringUsed = 0;
+        var address = _ring + _ringUsed;
+        _ringUsed += (bytes.Length + Alignment - 1) / Alignment * Alignment;
+        Send(bytes, address);
+        return address;
+    }
+
+    /// <summary>Copies host bytes to device memory; the caller's memory is free again when this returns.</summary>
+    public void Send(ReadOnlySpan<byte> bytes, nint to)
+    {
+        _context.Enter();
+        while (!bytes.IsEmpty)
+        {
+            var part = bytes[..Math.Min(bytes.Length, HalfBytes)];
+            var at = Reserve(part.Length);
+            part.CopyTo(new Span<byte>((void*)at, part.Length));
+            _driver.CopyToDevice(at, to, part.Length, _stream);
+            bytes = bytes[part.Length..];
+            to += part.Length;
+        }
+    }
+
+    /// <summary>Copies device memory to the host and waits for it, and so for all work before it.</summary>
+    public void Fetch(nint from, Span<byte> bytes)
+    {
+        _context.Enter();
+        fixed (byte* to = bytes)
+        {
+            if (!bytes.IsEmpty) _driver.CopyToHost(from, (nint)to, bytes.Length, _stream);
+            Finish();
+        }
+    }
+
+    /// <summary>Copies host memory of any size as it lies there, and waits for it: a mapped file to its place on the device.</summary>
+    public void Load(nint from, nint to, long bytes)
+    {
+        _context.Enter();
+        _driver.CopyToDevice(from, to, bytes, _stream);
+        _driver.Synchronize(_stream);
+    }
+
+    /// <summary>Copies device memory.</summary>
+    public void Copy(nint from, nint to, long bytes)
+    {
+        _context.Enter();
+        if (bytes > 0) _driver.Copy(from, to, bytes, _stream);
+    }
+
+    /// <summary>Fills device memory with zeros.</summary>
+    public void Clear(nint address, long bytes)
+    {
+        _context.Enter();
+        if (bytes > 0) _driver.Clear(address, bytes, _stream);
+    }
+
+    /// <summary>Waits until all work has ended.</summary>
+    public void Finish()
+    {
+        _context.Enter();
+        _driver.Synchronize(_stream);
+        foreach (var address in _large) _context.Free(address);
+        _large.Clear();
+    }
+
+    /// <summary>Waits for all work and gives everything back.</summary>
+    public void Dispose()
+    {
+        foreach (var mark in _passed) _driver.DestroyEvent(mark);
+        _driver.DestroyStream(_stream);
+        _driver.FreeHost(_pinned);
+        _driver.Free(_ring);
+    }
+
+    // A half is written again only after all copies from it have ended, which its mark tells.
+    nint Reserve(int bytes)
+    {
+        if (_used + bytes > HalfBytes)
+        {
+            _driver.Record(_passed[_half], _stream);
+            (_half, _used) = (1 - _half, 0);
+            _driver.WaitFor(_passed[_half]);
+        }
+        var at = _pinned + _half * HalfBytes + _used;
+        _used += (bytes + Alignment - 1) / Alignment * Alignment;
+        return at;
+    }
+}

@@ -1,0 +1,3 @@
+namespace Serving.Tests;
+
+public sealed class CudaElements() : ElementConformance(_ => CudaEmulator.Device());

@@ -1,0 +1,262 @@
+// The calls of libcuda that the product makes, over host memory. Work of a stream waits until somebody must see it: a host buffer that is
+// used again too early, or a result that is read too early, shows.
+#include "../../../../../src/Engine/Devices/Cuda/Kernels/common.cuh"
+#include "threads.h"
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+typedef int Status;
+enum : Status
+{
+    SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_IMAGE = 200, INVALID_CONTEXT = 201,
+    NOT_FOUND = 500, LAUNCH_FAILED = 719,
+};
+
+struct Stream { std::deque<std::function<Status()>> work; };
+struct Event { Stream* stream; bool passed; };
+struct Module { std::string source; };
+
+namespace
+{
+    const size_t GUARD = 256;
+    std::recursive_mutex one_at_a_time;
+    std::map<char*, size_t> memory;
+    std::vector<Stream*> streams;
+    emulator::Kernel* kernels;
+    size_t taken;
+    Status fault;
+    thread_local bool has_context;
+
+    size_t all_memory()
+    {
+        const char* given = getenv("SERVING_EMULATED_MEMORY");
+        return given ? strtoull(given, nullptr, 10) : (size_t)8 << 30;
+    }
+
+    // A fault stays until the process ends, as on a device.
+    Status run(Stream* stream)
+    {
+        while (fault == SUCCESS && !stream->work.empty())
+        {
+            auto work = std::move(stream->work.front());
+            stream->work.pop_front();
+            fault = work();
+        }
+        return fault;
+    }
+
+    Status run_all()
+    {
+        for (Stream* stream : streams) run(stream);
+        return fault;
+    }
+
+    Status later(Stream* stream, std::function<Status()> work)
+    {
+        if (stream == nullptr) return INVALID_VALUE;
+        stream->work.push_back(std::move(work));
+        return fault;
+    }
+
+    // Whether bytes lie in one block of the device's memory.
+    bool is_device(const void* at, size_t bytes)
+    {
+        auto next = memory.upper_bound((char*)at);
+        if (next == memory.begin()) return false;
+        --next;
+        return (char*)at + bytes <= next->first + next->second;
+    }
+
+    bool is_whole(char* block, size_t bytes)
+    {
+        for (size_t i = 0; i < GUARD; i++)
+            if ((unsigned char)block[-1 - (long)i] != 0xa5 || (unsigned char)block[bytes + i] != 0xa5) return false;
+        return true;
+    }
+
+    std::string file_of(const char* path)
+    {
+        std::string name(path);
+        return name.substr(name.find_last_of('/') + 1);
+    }
+}
+
+emulator::Registered::Registered(const char* source, const char* name, Body body, unsigned argument_bytes, int most_threads)
+    : Kernel{ source, name, body, argument_bytes, most_threads, kernels }
+{
+    kernels = this;
+}
+
+#define CALL extern "C" __attribute__((visibility("default"))) Status
+#define ENTER std::lock_guard<std::recursive_mutex> alone(one_at_a_time)
+#define NEEDS_CONTEXT ENTER; if (!has_context) return INVALID_CONTEXT
+
+CALL cuInit(unsigned) { return SUCCESS; }
+CALL cuDriverGetVersion(int* version) { *version = 12040; return SUCCESS; }
+CALL cuDeviceGetCount(int* count) { *count = getenv("SERVING_EMULATED_NO_DEVICE") ? 0 : 1; return SUCCESS; }
+CALL cuDeviceGet(int* device, int ordinal) { *device = ordinal; return ordinal == 0 ? SUCCESS : INVALID_DEVICE; }
+CALL cuDeviceGetName(char* name, int length, int) { snprintf(name, length, "emulated on the host"); return SUCCESS; }
+CALL cuDeviceTotalMem_v2(size_t* bytes, int) { *bytes = all_memory(); return SUCCESS; }
+
+CALL cuDeviceGetAttribute(int* value, int attribute, int)
+{
+    switch (attribute)
+    {
+        case 16: *value = 4; return SUCCESS;           // multiprocessors
+        case 75: *value = 8; return SUCCESS;           // compute capability, major
+        case 76: *value = 0; return SUCCESS;           // and minor
+        case 97: *value = 227 << 10; return SUCCESS;   // shared memory of a block by request
+        default: *value = 0; return INVALID_VALUE;
+    }
+}
+
+CALL cuDevicePrimaryCtxRetain(void** context, int) { *context = &memory; return SUCCESS; }
+CALL cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
+CALL cuCtxSetCurrent(void* context) { has_context = context != nullptr; return SUCCESS; }
+
+CALL cuMemGetInfo_v2(size_t* free_bytes, size_t* total)
+{
+    NEEDS_CONTEXT;
+    *total = all_memory();
+    *free_bytes = *total - taken;
+    return SUCCESS;
+}
+
+CALL cuMemAlloc_v2(u64* address, size_t bytes)
+{
+    NEEDS_CONTEXT;
+    if (bytes == 0) return INVALID_VALUE;
+    if (bytes > all_memory() - taken) return OUT_OF_MEMORY;
+    size_t whole = (bytes + 2 * GUARD + 255) / 256 * 256;
+    char* block = (char*)aligned_alloc(256, whole) + GUARD;
+    memset(block - GUARD, 0xa5, whole);
+    memset(block, 0xff, bytes);
+    memory[block] = bytes;
+    taken += bytes;
+    *address = (u64)block;
+    return SUCCESS;
+}
+
+CALL cuMemFree_v2(u64 address)
+{
+    NEEDS_CONTEXT;
+    run_all();
+    auto found = memory.find((char*)address);
+    if (found == memory.end()) return INVALID_VALUE;
+    auto [block, bytes] = *found;
+    if (!is_whole(block, bytes))
+    {
+        fprintf(stderr, "emulated driver: something was written beside a block of %zu bytes\n", bytes);
+        return fault = LAUNCH_FAILED;
+    }
+    taken -= bytes;
+    memory.erase(found);
+    free(block - GUARD);
+    return fault;
+}
+
+CALL cuMemHostAlloc(void** address, size_t bytes, unsigned) { *address = aligned_alloc(64, (bytes + 63) / 64 * 64); return SUCCESS; }
+CALL cuMemFreeHost(void* address) { free(address); return SUCCESS; }
+
+static Status copy(Stream* stream, void* to, const void* from, size_t bytes, bool to_device, bool from_device)
+{
+    if ((to_device && !is_device(to, bytes)) || (from_device && !is_device(from, bytes))) return INVALID_VALUE;
+    return later(stream, [=] { memmove(to, from, bytes); return SUCCESS; });
+}
+
+CALL cuMemcpyHtoDAsync_v2(u64 to, const void* from, size_t bytes, Stream* stream) { NEEDS_CONTEXT; return copy(stream, (void*)to, from, bytes, true, false); }
+CALL cuMemcpyDtoHAsync_v2(void* to, u64 from, size_t bytes, Stream* stream) { NEEDS_CONTEXT; return copy(stream, to, (void*)from, bytes, false, true); }
+CALL cuMemcpyDtoDAsync_v2(u64 to, u64 from, size_t bytes, Stream* stream) { NEEDS_CONTEXT; return copy(stream, (void*)to, (void*)from, bytes, true, true); }
+
+CALL cuMemsetD8Async(u64 at, unsigned char value, size_t bytes, Stream* stream)
+{
+    NEEDS_CONTEXT;
+    if (!is_device((void*)at, bytes)) return INVALID_VALUE;
+    return later(stream, [=] { memset((void*)at, value, bytes); return SUCCESS; });
+}
+
+CALL cuStreamCreate(Stream** stream, unsigned) { NEEDS_CONTEXT; streams.push_back(*stream = new Stream()); return SUCCESS; }
+CALL cuStreamSynchronize(Stream* stream) { NEEDS_CONTEXT; return run(stream); }
+
+CALL cuStreamDestroy_v2(Stream* stream)
+{
+    NEEDS_CONTEXT;
+    run(stream);
+    std::erase(streams, stream);
+    delete stream;
+    return fault;
+}
+
+CALL cuEventCreate(Event** event, unsigned) { NEEDS_CONTEXT; *event = new Event{ nullptr, true }; return SUCCESS; }
+CALL cuEventDestroy_v2(Event* event) { NEEDS_CONTEXT; run_all(); delete event; return fault; }
+
+CALL cuEventRecord(Event* event, Stream* stream)
+{
+    NEEDS_CONTEXT;
+    *event = { stream, false };
+    return later(stream, [=] { event->passed = true; return SUCCESS; });
+}
+
+CALL cuEventSynchronize(Event* event)
+{
+    NEEDS_CONTEXT;
+    while (fault == SUCCESS && !event->passed)
+    {
+        auto work = std::move(event->stream->work.front());
+        event->stream->work.pop_front();
+        fault = work();
+    }
+    return fault;
+}
+
+// An image is what the emulated compiler made: the name of the source file whose kernels it stands for.
+CALL cuModuleLoadDataEx(Module** module, const void* image, unsigned, void*, void*)
+{
+    NEEDS_CONTEXT;
+    const char* mark = "emulated ";
+    if (strncmp((const char*)image, mark, strlen(mark)) != 0) return INVALID_IMAGE;
+    *module = new Module{ std::string((const char*)image + strlen(mark)) };
+    return SUCCESS;
+}
+
+CALL cuModuleUnload(Module* module) { NEEDS_CONTEXT; delete module; return SUCCESS; }
+
+CALL cuModuleGetFunction(emulator::Kernel** function, Module* module, const char* name)
+{
+    NEEDS_CONTEXT;
+    for (emulator::Kernel* kernel = kernels; kernel; kernel = kernel->next)
+        if (module->source == file_of(kernel->source) && strcmp(kernel->name, name) == 0)
+        {
+            *function = kernel;
+            return SUCCESS;
+        }
+    return NOT_FOUND;
+}
+
+CALL cuFuncSetAttribute(emulator::Kernel*, int, int) { return SUCCESS; }
+
+// The arguments are one structure, which the call takes a copy of.
+CALL cuLaunchKernel(emulator::Kernel* kernel, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threads_y, unsigned threads_z,
+    unsigned shared_bytes, Stream* stream, void** parameters, void**)
+{
+    NEEDS_CONTEXT;
+    if (x == 0 || y == 0 || z == 0 || y > 65535 || z > 65535 || threads == 0 || threads > 1024 || threads_y != 1 || threads_z != 1) return INVALID_VALUE;
+    std::vector<unsigned char> arguments(kernel->argument_bytes);
+    memcpy(arguments.data(), parameters[0], arguments.size());
+    return later(stream, [=]
+    {
+        const char* wrong = emulator::run(*kernel, { x, y, z }, (int)threads, shared_bytes, arguments.data());
+        if (wrong) fprintf(stderr, "emulated driver: %s: %s\n", kernel->name, wrong);
+        return wrong ? LAUNCH_FAILED : SUCCESS;
+    });
+}
+
+CALL cuGetErrorName(Status status, const char** name)
+{
+    *name = status == OUT_OF_MEMORY ? "CUDA_ERROR_OUT_OF_MEMORY" : status == LAUNCH_FAILED ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR";
+    return SUCCESS;
+}
