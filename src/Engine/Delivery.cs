@@ -44,10 +44,10 @@ sealed class Delivery(Scheduler scheduler, Door door, Pace pace, EngineMetrics m
     /// <summary>Appends and reports what was sampled.</summary>
     public void Choices(List<Choice> choices)
     {
-        foreach (var (sequence, sampled, error) in choices)
+        foreach (var choice in choices)
         {
-            if (error is not null) Fail(sequence, error);
-            else if (sequence.State != SequenceState.Finished) Take(sequence, sampled);
+            if (choice.Error is { } error) Fail(choice.Sequence, error);
+            else if (choice.Sequence.State != SequenceState.Finished) Take(choice.Sequence, choice.Sampled, choice.Guessed);
         }
     }
 
@@ -97,7 +97,7 @@ sealed class Delivery(Scheduler scheduler, Door door, Pace pace, EngineMetrics m
                 Finish(sequence, new(sequence.Choice, FinishReason.Stop));
     }
 
-    void Take(Sequence sequence, SampledToken sampled)
+    void Take(Sequence sequence, SampledToken sampled, bool guessed)
     {
         Tokens++;
         Time(sequence);
@@ -107,8 +107,8 @@ sealed class Delivery(Scheduler scheduler, Door door, Pace pace, EngineMetrics m
             return;
         }
 
-        sequence.Append(sampled.Id);
-        sequence.Generation!.Publish(new GenerationEvent.Token(sequence.Choice, sampled));
+        if (!guessed) sequence.Append(sampled.Id);
+        sequence.Generation!.Publish(new GenerationEvent.Token(sequence.Choice, sampled) { Guessed = guessed });
         if (sequence.Generation.IsStopped(sequence.Choice) || sequence.Constraint is { Ended: true }) Finish(sequence, new(sequence.Choice, FinishReason.Stop));
         else if (sequence.Known.Length == sequence.LengthLimit) Finish(sequence, new(sequence.Choice, FinishReason.Length));
     }

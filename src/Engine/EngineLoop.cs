@@ -4,6 +4,7 @@ using Serving.Cache;
 using Serving.Diagnostics;
 using Serving.Model;
 using Serving.Scheduling;
+using Serving.Scheduling.Drafting;
 
 namespace Serving;
 
@@ -32,7 +33,8 @@ sealed class EngineLoop : IDisposable
     long _steps, _rows;
     int _largestBatch;
 
-    public EngineLoop(IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, EngineDiagnostics diagnostics)
+    public EngineLoop(
+        IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, EngineDiagnostics diagnostics, IDrafter? drafter = null)
     {
         (_decoder, _layout, _options, _diagnostics, _clock) = (decoder, layout, options.Checked(), diagnostics, diagnostics.Clock);
         if (options.PageTokens is { } tokens && tokens != layout.PageTokens)
@@ -47,10 +49,10 @@ sealed class EngineLoop : IDisposable
                 MaxQueueTime = options.MaxQueueTime,
             }, layout, size.Pages, _pace);
         _pages = new(layout, size, options.EnablePrefixCaching, options.SnapshotTokens);
-        _scheduler = new(_pages, sequences, options.TokensPerStep);
+        _scheduler = new(_pages, sequences, options.TokensPerStep, drafter ?? new PromptLookup());
         _sampler = new(decoder);
-        // A sequence has two runs where its execution changes, and one more at each snapshot.
-        _input = new(options.TokensPerStep, layout.States.NeedsSnapshots ? options.TokensPerStep : Math.Min(options.TokensPerStep, 2 * options.MaxSequences), size.Pages.Length);
+        // A sequence has two runs where its execution changes or guesses begin, both where layers keep no states, and one more at each snapshot.
+        _input = new(options.TokensPerStep, layout.States.PlaceBytes > 0 ? options.TokensPerStep : Math.Min(options.TokensPerStep, 2 * options.MaxSequences), size.Pages.Length);
         _copies = new(decoder, _pages);
         _metrics = new(diagnostics.Meters, () => Figures);
         _delivery = new(_scheduler, Door, _pace, _metrics, diagnostics);
@@ -73,7 +75,8 @@ sealed class EngineLoop : IDisposable
         var limit = Door.Enter(request);
         try
         {
-            var lead = new Sequence(request, limit, _pages.Groups.Length, _options.PathOf(request.Prompt.Length, limit));
+            var drafting = (request.Drafting ?? _options.Drafting) is { Tokens: > 0 } wanted ? wanted : null;
+            var lead = new Sequence(request, limit, _pages.Groups.Length, _options.PathOf(request.Prompt.Length, limit), drafting);
             var generation = new Generation(lead, _wake, _clock.GetTimestamp());
             if (_inbox.Writer.TryWrite(generation)) return generation;
             throw new RequestRefusedException(RefusalReason.Stopping, "The engine has stopped and takes no new requests.");
@@ -184,6 +187,10 @@ sealed class EngineLoop : IDisposable
         Preemptions = _scheduler.Counts.Preemptions,
         PreemptedTokens = _scheduler.Counts.PreemptedTokens,
         Evictions = _pages.Evictions,
+        Drafts = _scheduler.Counts.Drafts,
+        DraftedTokens = _scheduler.Counts.DraftedTokens,
+        AcceptedTokens = _scheduler.Counts.AcceptedTokens,
+        AcceptedAt = _scheduler.Counts.AcceptedAt,
     };
 
     long Bytes(Func<PagePool, int> count) => _pages.Groups.Zip(_pages.Pools, (group, pool) => group.PageBytes * count(pool)).Sum();
@@ -217,10 +224,12 @@ sealed class EngineLoop : IDisposable
             for (int from = sequence.Computed, end = from + sequence.Rows, to; from < end; from = to)
             {
                 to = from < expanded ? expanded : end;
+                if (sequence.Tables.BeforeDraft != StatePool.None && from < sequence.Settled) to = Math.Min(to, sequence.Settled);
                 var snapshot = _pages.NextSnapshot(sequence.Tables, from, sequence.Request.Prompt.Length);
-                var keeps = snapshot <= Math.Min(to, Math.Min(sequence.Shareable, sequence.Known.Length - sequence.Drafted));
+                var keeps = snapshot <= Math.Min(to, Math.Min(sequence.Shareable, sequence.Settled));
                 if (keeps) to = snapshot;
-                Fill(sequence, from, to, from < expanded, keeps ? _pages.TakeSnapshot(sequence.Tables, to) : StatePool.None);
+                Fill(sequence, from, to, from < expanded,
+                    keeps ? _pages.TakeSnapshot(sequence.Tables, to) : to == sequence.Settled ? sequence.Tables.BeforeDraft : StatePool.None);
             }
         }
     }

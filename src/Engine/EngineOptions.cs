@@ -1,6 +1,7 @@
 using Serving.Devices;
 using Serving.Model;
 using Serving.Scheduling;
+using Serving.Scheduling.Drafting;
 
 namespace Serving;
 
@@ -59,6 +60,12 @@ public sealed record EngineOptions
     public Execution Execution { get; init; }
 
     /// <summary>
+    /// How answers are guessed ahead where a request does not say. Null, not at all: guesses that turn out wrong cost rows, and whether texts
+    /// repeat themselves is known to their owners.
+    /// </summary>
+    public DraftOptions? Drafting { get; init; }
+
+    /// <summary>
     /// From a prompt's length and the most tokens its sequences may reach to what decides the rounding of their rows (model, device,
     /// execution): pages are shared only under the same label. A loaded model sets it.
     /// </summary>
@@ -79,6 +86,7 @@ public sealed record EngineOptions
         InRange(nameof(MaxQueueTime), MaxQueueTime.Ticks, 1, long.MaxValue);
         if (!Enum.IsDefined(Execution))
             throw new ArgumentException($"{nameof(Execution)} is {(int)Execution}; it is one of {string.Join(", ", Enum.GetNames<Execution>())}.");
+        if (Drafting?.Fault() is { } fault) throw new ArgumentException(fault.Message, nameof(Drafting));
         ArgumentNullException.ThrowIfNull(PathOf);
         return this;
     }

@@ -4,8 +4,8 @@ using Serving.Scheduling;
 
 namespace Serving;
 
-/// <summary>What a step has chosen for a sequence: a token, or the reason why there is none.</summary>
-readonly record struct Choice(Sequence Sequence, SampledToken Sampled, string? Error);
+/// <summary>What a step has chosen for a sequence: a token, which may have been guessed, or the reason why there is none.</summary>
+readonly record struct Choice(Sequence Sequence, SampledToken Sampled, string? Error, bool Guessed = false);
 
 /// <summary>Reads what a computed step's sequences want of it: next tokens, scores of prompt tokens, hidden states.</summary>
 sealed class StepSampler(IDecoder decoder)
@@ -16,7 +16,10 @@ sealed class StepSampler(IDecoder decoder)
     readonly int[] _rows = new int[decoder.LogitRows];
     readonly float[] _hidden = new float[decoder.HiddenSize];
 
-    /// <summary>Samples every sequence whose known tokens are all computed by the step, and its forks, in the order of the step.</summary>
+    /// <summary>
+    /// Samples every sequence whose known tokens are all computed by the step, and its forks, in the order of the step. Behind guesses every
+    /// row is sampled as if they were known, up to the first that another token was chosen for: so the same is said with guesses and without.
+    /// </summary>
     public List<Choice> Sample(StepBatch step)
     {
         _choices.Clear();
@@ -33,7 +36,7 @@ sealed class StepSampler(IDecoder decoder)
 
     void Want(Sequence sequence, int position, int row)
     {
-        var last = position + 1 == sequence.Known.Length;
+        var last = position + 1 >= sequence.Settled;
         var request = sequence.Request;
         var pooled = request.Pooling == Pooling.Mean || (last && request.Pooling == Pooling.Last);
         if (pooled && sequence.Report is { } report)
@@ -57,17 +60,26 @@ sealed class StepSampler(IDecoder decoder)
         {
             var (sequence, position) = _wanted[i];
             var row = logits.Slice(i * decoder.VocabularySize, decoder.VocabularySize);
-            if (position + 1 < sequence.Known.Length)
-            {
+            if (position + 1 < sequence.Settled)
                 sequence.Report!.Add(_sampler.Score(row, sequence.Known[position + 1], sequence.Request.PromptLogprobs!.Value));
-                continue;
-            }
-
-            _choices.Add(Choose(row, sequence, sequence.History));
-            foreach (var fork in sequence.Forks) _choices.Add(Choose(row, fork, sequence.History));
+            else if (position + 1 == sequence.Settled)
+                Choose(row, sequence);
         }
 
         _wanted.Clear();
+    }
+
+    void Choose(ReadOnlySpan<float> row, Sequence sequence)
+    {
+        var choice = Choose(row, sequence, sequence.History);
+        if (sequence.Drafted > 0 && choice.Error is null && choice.Sampled.Id == sequence.Known[sequence.Settled] && sequence.Constraint is not { Ended: true })
+        {
+            choice = choice with { Guessed = true };
+            sequence.Confirm();
+        }
+
+        _choices.Add(choice);
+        foreach (var fork in sequence.Forks) _choices.Add(Choose(row, fork, sequence.History));
     }
 
     Choice Choose(ReadOnlySpan<float> row, Sequence sequence, TokenHistory history)

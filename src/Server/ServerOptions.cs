@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Serving.Server.Http;
 using Serving.Scheduling;
+using Serving.Scheduling.Drafting;
 
 namespace Serving.Server;
 
@@ -116,6 +117,9 @@ sealed record EngineSettings
     public TimeSpan? MaxQueueTime { get; init; }
 
     public bool PrefixCaching { get; init; } = true;
+
+    /// <summary>How answers are guessed ahead where requests do not say.</summary>
+    public DraftOptions? Drafting { get; init; }
 
     public int? Threads { get; init; }
 }

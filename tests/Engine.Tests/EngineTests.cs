@@ -124,18 +124,19 @@ public sealed class EngineTests
     }
 
     [Fact]
-    public void Drafted_tokens_can_be_taken_back_and_are_never_shared()
+    public void Guesses_are_no_part_of_the_history_until_they_are_said()
     {
-        var sequence = new Sequence(Good, lengthLimit: 20, pageGroups: 1);
+        var sequence = new Sequence(Good with { Sampling = new() { StopTokenIds = [5] } }, lengthLimit: 20, pageGroups: 1) { GuessRoom = 3 };
         sequence.Append(7);
-        sequence.Append(8);
-        sequence.Append(9);
-        sequence.Drafted = 2;
-        Assert.Throws<ArgumentOutOfRangeException>(() => sequence.Rollback(3));
-        Assert.Equal(0, sequence.Settled);
-        sequence.Rollback(2);
-        Assert.Equal([1, 2, 3, 4, 5, 6, 7], sequence.Known.ToArray());
-        Assert.Equal((1, 0, 0), (sequence.History.Generated, sequence.Drafted, sequence.History.TimesGenerated(9)));
+        Assert.True(sequence.Guess(8) && sequence.Guess(9));
+        Assert.False(sequence.Guess(5));
+        Assert.True(sequence.Guess(4));
+        Assert.False(sequence.Guess(3));
+        Assert.Equal((10, 7, 1), (sequence.Known.Length, sequence.Settled, sequence.History.Generated));
+        sequence.Confirm();
+        Assert.Equal(2, sequence.Rollback());
+        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8], sequence.Known.ToArray());
+        Assert.Equal((2, 0, 0), (sequence.History.Generated, sequence.Drafted, sequence.History.TimesGenerated(9)));
     }
 
     [Fact]

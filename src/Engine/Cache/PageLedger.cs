@@ -128,6 +128,32 @@ public sealed class PageLedger
         return true;
     }
 
+    /// <summary>
+    /// Gives every group pages for tokens that are known and guessed, and where layers keep states, room for the states before the guesses;
+    /// or changes nothing and returns false. <see cref="Settle"/> follows when the guesses are verified.
+    /// </summary>
+    public bool TryDraft(PageTables tables, int tokens)
+    {
+        if (_states is { Places.Available: 0 } || !TryGrow(tables, tokens)) return false;
+        if (_states is not null) tables.BeforeDraft = _states.Places.Take(out _);
+        return true;
+    }
+
+    /// <summary>
+    /// Gives back the pages behind the tokens that are known after all. Where some guess was wrong and layers keep states, these are taken
+    /// back to where they were before the first, and true is returned: all guessed rows must be computed again.
+    /// </summary>
+    public bool Settle(PageTables tables, int known, bool wrong)
+    {
+        for (var group = 0; group < _groups.Length; group++)
+            for (var count = _groups[group].PagesOver(known); tables[group].Count > count;)
+                Drop(group, tables[group].RemoveLast());
+        if (tables.BeforeDraft == StatePool.None) return false;
+        if (wrong) _states!.Copy(tables.BeforeDraft, tables.Place);
+        DropBeforeDraft(tables);
+        return wrong;
+    }
+
     /// <summary>Makes full pages known to the tree: those whose tokens are computed and will stay.</summary>
     public void Publish(PageTables tables, ReadOnlySpan<int> settled)
     {
@@ -217,6 +243,7 @@ public sealed class PageLedger
         if (tables.Prefix != PrefixCache.None) _prefixes!.Release(tables.Prefix);
         (tables.Prefix, tables.Published) = (PrefixCache.None, 0);
         DropSnapshots(tables);
+        DropBeforeDraft(tables);
         if (tables.Place == StatePool.None) return;
         _states!.Places.Drop(tables.Place);
         tables.Place = StatePool.None;
@@ -239,7 +266,7 @@ public sealed class PageLedger
         }
 
         _states?.Check(
-            all.Select(tables => tables.Place).Where(place => place != StatePool.None),
+            all.SelectMany(tables => (int[])[tables.Place, tables.BeforeDraft]).Where(place => place != StatePool.None),
             all.SelectMany(tables => tables.Snapshots).Select(kept => kept.Snapshot));
         _prefixes?.Check(all.Select(tables => tables.Prefix).Where(node => node != PrefixCache.None));
     }
@@ -294,6 +321,12 @@ public sealed class PageLedger
     {
         foreach (var (_, snapshot) in tables.Snapshots) _states!.Snapshots!.Drop(snapshot);
         tables.Snapshots.Clear();
+    }
+
+    void DropBeforeDraft(PageTables tables)
+    {
+        if (tables.BeforeDraft != StatePool.None) _states!.Places.Drop(tables.BeforeDraft);
+        tables.BeforeDraft = StatePool.None;
     }
 
     void Adopt(PageTables tables, int shared)

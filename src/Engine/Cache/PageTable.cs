@@ -69,6 +69,9 @@ public sealed class PageTables(int groups)
     /// <summary>Where its states lie; none for a model without, or a sequence without pages.</summary>
     public int Place { get; internal set; } = StatePool.None;
 
+    /// <summary>Where its states lie as they were before the guesses of the step at hand; none for a step without.</summary>
+    public int BeforeDraft { get; internal set; } = StatePool.None;
+
     /// <summary>Snapshots that the step at hand writes, by position.</summary>
     internal List<(int Position, int Snapshot)> Snapshots { get; } = [];
 

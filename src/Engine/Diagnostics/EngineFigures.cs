@@ -86,4 +86,16 @@ public readonly record struct EngineFigures
 
     /// <summary>Cached pages that were handed out again.</summary>
     public long Evictions { get; init; }
+
+    /// <summary>Steps of sequences that held guesses.</summary>
+    public long Drafts { get; init; }
+
+    /// <summary>Guesses that were computed.</summary>
+    public long DraftedTokens { get; init; }
+
+    /// <summary>Guesses that turned out to be said.</summary>
+    public long AcceptedTokens { get; init; }
+
+    /// <summary>How many of these were the first, second and so on of their step.</summary>
+    public IReadOnlyList<long> AcceptedAt { get; init; }
 }

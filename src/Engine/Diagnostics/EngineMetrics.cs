@@ -115,15 +115,22 @@ sealed class EngineMetrics : IDisposable
         Total("serving.preemptions", "{preemption}", "Sequences that lost their pages to others.", now => now.Preemptions);
         Total("serving.preemptions.tokens", "{token}", "Computed rows lost with them.", now => now.PreemptedTokens);
         Total("serving.cache.evictions", "{page}", "Cached pages that were handed out again.", now => now.Evictions);
+        Total("serving.drafts", "{step}", "Steps of sequences that held guesses.", now => now.Drafts);
+        Total("serving.drafts.tokens", "{token}", "Guesses that were computed.", now => now.DraftedTokens);
+        Total("serving.drafts.accepted", "{token}", "Guesses that turned out to be said.", now => now.AcceptedTokens);
         Total("serving.prefix.lookups", "{lookup}", "Admissions that asked for a shared prefix.", now => now.PrefixLookups);
         Total("serving.prefix.hits", "{lookup}", "Admissions that found one.", now => now.PrefixHits);
         Total("serving.prefix.lookup_tokens", "{token}", "Tokens that admissions asked for.", now => now.PrefixLookupTokens);
         Total("serving.prefix.hit_tokens", "{token}", "Tokens whose rows were shared instead of computed.", now => now.PrefixHitTokens);
 
+        meter.CreateObservableCounter("serving.drafts.accepted_by_place", () => Places(figures()), "{token}", "Guesses that turned out to be said, by their place in the step.");
         meter.CreateObservableCounter("serving.prefix.misses", () => Misses(figures()), "{lookup}", "Admissions that found no shared prefix, by reason.");
 
         static IEnumerable<Measurement<long>> Misses(EngineFigures now) =>
             [new(now.PrefixMissesUnseen, Unseen), new(now.PrefixMissesShort, Short), new(now.PrefixMissesReported, Reported)];
+
+        static IEnumerable<Measurement<long>> Places(EngineFigures now) =>
+            now.AcceptedAt.TakeWhile(accepted => accepted > 0).Select((accepted, place) => new Measurement<long>(accepted, new KeyValuePair<string, object?>("position", place)));
 
         void Total(string name, string unit, string description, Func<EngineFigures, long> figure) =>
             meter.CreateObservableCounter(name, () => figure(figures()), unit, description);

@@ -97,6 +97,7 @@ public sealed class Door(DoorLimits limits, CacheLayout layout, ImmutableArray<i
         if (request.MaxTokens < 0) throw Invalid("max_tokens", $"max_tokens is {request.MaxTokens}; it must be at least 0.");
         if (request.PromptLogprobs is { } logprobs and (< 0 or > SamplingOptions.MaxLogprobs))
             throw Invalid("prompt_logprobs", $"prompt_logprobs is {logprobs}; it must be between 0 and {SamplingOptions.MaxLogprobs}.");
+        if (request.Drafting?.Fault() is { } wrong) throw Invalid(wrong.Parameter, wrong.Message);
         if (request.Pooling != Pooling.None && request.Choices > 1)
             throw Invalid("n", $"n is {request.Choices}; a pooled state has one value, so n must be 1.");
     }

@@ -31,7 +31,11 @@ public abstract record GenerationEvent(int Choice)
     /// <summary>One more token. The stop token that ends a continuation is not among them.</summary>
     /// <param name="Choice">Which continuation.</param>
     /// <param name="Sampled">The token, its log-probability and alternatives.</param>
-    public sealed record Token(int Choice, SampledToken Sampled) : GenerationEvent(Choice);
+    public sealed record Token(int Choice, SampledToken Sampled) : GenerationEvent(Choice)
+    {
+        /// <summary>Whether it had been guessed, so that it took no step of its own.</summary>
+        public bool Guessed { get; init; }
+    }
 
     /// <summary>A pooled hidden state.</summary>
     /// <param name="Values">The values.</param>

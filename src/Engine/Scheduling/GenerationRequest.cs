@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Serving.Sampling;
+using Serving.Scheduling.Drafting;
 
 namespace Serving.Scheduling;
 
@@ -35,6 +36,9 @@ public sealed record GenerationRequest
 
     /// <summary>Makes the constraint of each choice, on the caller's thread; null for none.</summary>
     public Func<ITokenConstraint>? Constraint { get; init; }
+
+    /// <summary>How the answer is guessed ahead; as the engine does by default when null.</summary>
+    public DraftOptions? Drafting { get; init; }
 
     /// <summary>True when every row of the prompt is reported, so that none may be taken from the cache.</summary>
     internal bool ReportsPrompt => PromptLogprobs is not null || Pooling != Pooling.None;

@@ -27,6 +27,28 @@ public sealed class ScheduleCounts
     /// <summary>Admissions that could share nothing because they fill no page.</summary>
     public long MissesShort { get; private set; }
 
+    /// <summary>Steps of sequences that held guesses.</summary>
+    public long Drafts { get; private set; }
+
+    /// <summary>Guesses that were computed.</summary>
+    public long DraftedTokens { get; private set; }
+
+    /// <summary>Guesses that turned out to be said.</summary>
+    public long AcceptedTokens { get; private set; }
+
+    /// <summary>How many of these were the first, second and so on of their step.</summary>
+    public IReadOnlyList<long> AcceptedAt => _acceptedAt;
+
+    readonly long[] _acceptedAt = new long[Drafting.DraftOptions.MostTokens];
+
+    internal void Drafted(int guessed, int wrong)
+    {
+        Drafts++;
+        DraftedTokens += guessed;
+        AcceptedTokens += guessed - wrong;
+        for (var i = 0; i < guessed - wrong; i++) _acceptedAt[i]++;
+    }
+
     internal void Looked(Sequence sequence, int shared, bool reuse, int pageTokens)
     {
         Lookups++;

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Serving.Cache;
+using Serving.Scheduling.Drafting;
 
 namespace Serving.Scheduling;
 
@@ -9,11 +11,13 @@ namespace Serving.Scheduling;
 /// <param name="pages">The books of the cache.</param>
 /// <param name="maxSequences">Most sequences that run at once.</param>
 /// <param name="tokensPerStep">Most rows of a step, no fewer than <paramref name="maxSequences"/>.</param>
-public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerStep)
+/// <param name="drafter">Guesses ahead of the sequences that ask for it; null for nobody.</param>
+public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerStep, IDrafter? drafter = null)
 {
     readonly List<Sequence> _running = [];
     readonly WaitingLines _waiting = new();
     readonly StepBatch _step = new(tokensPerStep);
+    readonly List<Sequence> _drafting = [];
     int _seats;
     long _arrivals;
     (Sequence? Head, long Returned) _blocked;
@@ -50,18 +54,22 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         while (!_step.Preempted && _step.Left > 0 && _waiting.Next is { } next && TryAdmit(next))
             _step.Add(next, ShareOf(next));
         TopUp();
+        Draft();
         return _step;
     }
 
-    /// <summary>Books the rows of a computed step: full pages become known, pages that no later token reads come back.</summary>
+    /// <summary>
+    /// Books the rows of a computed step: guesses that were not confirmed go, full pages become known, pages that no later token reads come back.
+    /// </summary>
     public void Commit()
     {
         foreach (var sequence in _step.Sequences)
         {
             sequence.Computed += sequence.Rows;
             sequence.Line!.Served += sequence.Rows;
-            pages.Publish(sequence.Tables, sequence.Known[..Math.Min(sequence.Settled, sequence.Shareable)]);
-            pages.Trim(sequence.Tables, sequence.Settled);
+            if (sequence.GuessRoom > 0) Verified(sequence);
+            pages.Publish(sequence.Tables, sequence.Known[..Math.Min(sequence.Computed, sequence.Shareable)]);
+            pages.Trim(sequence.Tables, sequence.Computed);
         }
     }
 
@@ -110,6 +118,45 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
             var more = Math.Min(sequence.Remaining - sequence.Rows, _step.Left);
             if (more > 0 && TryGrow(sequence, sequence.Rows + more)) _step.Add(sequence, more);
         }
+    }
+
+    // Guesses take what is left of a step, and never a page that somebody needs: nobody is preempted for them, and after the step they are gone.
+    void Draft()
+    {
+        if (drafter is null) return;
+        _drafting.Clear();
+        var (left, sequences) = (_step.Left, _step.Sequences.Length);
+        foreach (var sequence in _step.Sequences)
+        {
+            sequence.GuessRoom = sequence.Drafting is { } options && sequence.PromptPublished && sequence.Completes && sequences <= options.MostSequences
+                ? Math.Max(0, Math.Min(Math.Min(options.Tokens, left), Math.Min(
+                    sequence.LengthLimit - sequence.Known.Length - 1,
+                    pages.NextSnapshot(sequence.Tables, sequence.Known.Length - 1, sequence.Request.Prompt.Length) - sequence.Known.Length - 1)))
+                : 0;
+            if (sequence.GuessRoom == 0) continue;
+            left -= sequence.GuessRoom;
+            _drafting.Add(sequence);
+        }
+
+        if (_drafting.Count == 0) return;
+        drafter.Draft(CollectionsMarshal.AsSpan(_drafting));
+        foreach (var sequence in _drafting)
+        {
+            if (sequence.Drafted > 0 && !pages.TryDraft(sequence.Tables, sequence.Known.Length)) sequence.Rollback();
+            sequence.GuessRoom = sequence.Drafted;
+            _step.Add(sequence, sequence.Drafted);
+        }
+    }
+
+    // A state is as it was before the guesses, or behind all of them: those that were right are computed again where others were wrong.
+    void Verified(Sequence sequence)
+    {
+        var guessed = sequence.GuessRoom;
+        var before = sequence.Computed - guessed;
+        var wrong = sequence.Rollback();
+        Counts.Drafted(guessed, wrong);
+        if (pages.Settle(sequence.Tables, sequence.Known.Length, wrong > 0)) sequence.Computed = before;
+        sequence.GuessRoom = 0;
     }
 
     bool TryGrow(Sequence sequence, int rows) => pages.TryGrow(sequence.Tables, sequence.Computed + rows);
@@ -165,5 +212,6 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         _seats -= 1 + sequence.Forks.Length;
         foreach (var fork in sequence.Forks) pages.Release(fork.Tables);
         pages.Release(sequence.Tables);
+        if (sequence.Drafting is not null) drafter?.Forget(sequence);
     }
 }

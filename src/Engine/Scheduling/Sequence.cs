@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Serving.Cache;
 using Serving.Sampling;
+using Serving.Scheduling.Drafting;
 
 namespace Serving.Scheduling;
 
@@ -30,16 +31,18 @@ public sealed class Sequence
     readonly List<int> _tokens = [];
 
     /// <summary>The first continuation of a request; the others are its forks.</summary>
-    public Sequence(GenerationRequest request, int lengthLimit, int pageGroups, NumericPath path = default)
-        : this(request, 0, lengthLimit, pageGroups, path)
+    public Sequence(GenerationRequest request, int lengthLimit, int pageGroups, NumericPath path = default, DraftOptions? drafting = null)
+        : this(request, 0, lengthLimit, pageGroups, path, drafting)
     {
         _tokens.AddRange(request.Prompt);
+        MakeRoom();
         Forks = [.. Enumerable.Range(1, request.Choices - 1).Select(Fork)];
         Report = request.ReportsPrompt ? new() : null;
     }
 
-    Sequence(GenerationRequest request, int choice, int lengthLimit, int pageGroups, NumericPath path)
+    Sequence(GenerationRequest request, int choice, int lengthLimit, int pageGroups, NumericPath path, DraftOptions? drafting)
     {
+        Drafting = drafting;
         (Request, Choice, LengthLimit, Tables) = (request, choice, lengthLimit, new(pageGroups));
         (Path, PrefixSeed) = (path, $"{path.Label}\0{request.CacheSalt}");
         Sampling = request.Sampling with { Seed = unchecked(request.Sampling.Seed + choice * (long)0x9E3779B97F4A7C15) };
@@ -79,11 +82,14 @@ public sealed class Sequence
     /// <summary>Known tokens whose rows are not.</summary>
     public int Remaining => _tokens.Count - Computed;
 
-    /// <summary>Known tokens at the end that are guesses, until someone verified them.</summary>
-    public int Drafted { get; set; }
+    /// <summary>Known tokens at the end that are guesses of the step at hand; none between steps.</summary>
+    public int Drafted { get; private set; }
 
-    /// <summary>Computed tokens that will stay.</summary>
-    public int Settled => Math.Min(Computed, _tokens.Count - Drafted);
+    /// <summary>Known tokens that are no guesses.</summary>
+    public int Settled => _tokens.Count - Drafted;
+
+    /// <summary>How it is guessed ahead; null for not at all.</summary>
+    public DraftOptions? Drafting { get; }
 
     /// <summary>What decides the rounding of its rows, after a preemption too.</summary>
     public NumericPath Path { get; }
@@ -107,6 +113,9 @@ public sealed class Sequence
         private set;
     }
 
+    /// <summary>Guesses that the step being planned may hold.</summary>
+    internal int GuessRoom { get; set; }
+
     internal WaitingLine? Line { get; set; }
     internal long Arrival { get; set; }
     internal string PrefixSeed { get; }
@@ -122,18 +131,35 @@ public sealed class Sequence
     {
         _tokens.Add(token);
         History.Add(token);
+        MakeRoom();
     }
 
-    /// <summary>Takes back the last <paramref name="tokens"/>, which were guesses: their rows will be written anew.</summary>
-    public void Rollback(int tokens)
+    /// <summary>
+    /// Takes a guess of what comes next; false when no more are wanted, or when the guess would end the answer. A guess is no part of the
+    /// history, and the constraint has not seen it.
+    /// </summary>
+    public bool Guess(int token)
     {
-        if (tokens < 0 || tokens > Drafted)
-            throw new ArgumentOutOfRangeException(nameof(tokens), $"{tokens} tokens cannot be taken back: {Drafted} are drafted.");
-        History.Remove(Known[^tokens..]);
-        Constraint?.Rollback(tokens);
-        _tokens.RemoveRange(_tokens.Count - tokens, tokens);
-        Drafted -= tokens;
-        Computed = Math.Min(Computed, _tokens.Count);
+        if (Drafted >= GuessRoom || Sampling.StopTokenIds.AsSpan().Contains(token)) return false;
+        _tokens.Add(token);
+        Drafted++;
+        return true;
+    }
+
+    /// <summary>The first guess was right: it is said.</summary>
+    public void Confirm()
+    {
+        History.Add(_tokens[Settled]);
+        Drafted--;
+    }
+
+    /// <summary>Forgets the guesses that are left; returns how many there were. Their rows are written anew by what comes in their place.</summary>
+    public int Rollback()
+    {
+        var wrong = Drafted;
+        _tokens.RemoveRange(_tokens.Count - wrong, wrong);
+        (Drafted, Computed) = (0, Math.Min(Computed, _tokens.Count));
+        return wrong;
     }
 
     /// <summary>Gives the forks, which are no longer this sequence's, their tokens.</summary>
@@ -144,6 +170,7 @@ public sealed class Sequence
         foreach (var fork in forks)
         {
             fork._tokens.AddRange(_tokens);
+            fork.MakeRoom();
             fork.Computed = Computed;
             fork.Arrival = Arrival;
             fork.History = History.Fork();
@@ -153,5 +180,8 @@ public sealed class Sequence
         return forks;
     }
 
-    Sequence Fork(int choice) => new(Request, choice, LengthLimit, Tables.Groups, Path);
+    // While a step is planned nothing is allocated.
+    void MakeRoom() => _tokens.EnsureCapacity(_tokens.Count + (Drafting?.Tokens ?? 0));
+
+    Sequence Fork(int choice) => new(Request, choice, LengthLimit, Tables.Groups, Path, Drafting);
 }

@@ -121,6 +121,7 @@ static partial class ModelLoading
             MaxQueuedTokens = settings.MaxQueuedTokens ?? defaults.MaxQueuedTokens,
             MaxQueueTime = settings.MaxQueueTime ?? defaults.MaxQueueTime,
             EnablePrefixCaching = settings.PrefixCaching,
+            Drafting = settings.Drafting,
         };
     }
 

@@ -90,6 +90,7 @@ static class ServeCommand
         MaxQueuedTokens = read.Long(Settings.MaxQueuedTokens, 1, long.MaxValue),
         MaxQueueTime = read.Integer(Settings.MaxQueueSeconds, 1, 86_400) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
         PrefixCaching = read.Switch(Settings.EnablePrefixCaching),
+        Drafting = SpeculativeConfig.From(read),
         PinsThreads = read.Switch(Settings.PinThreads),
         Threads = read.Integer(Settings.Threads, 1, 1024),
     };

@@ -42,6 +42,7 @@ sealed class GenerateReplies(Tokenizer? tokenizer, TimeProvider time)
                     CompletionTokens = (uint)usage.CompletionTokens,
                     TotalTokens = (uint)usage.TotalTokens,
                     CachedTokens = (uint)usage.CachedTokens,
+                    AcceptedPredictionTokens = (uint)(usage.CompletionTokensDetails?.AcceptedPredictionTokens ?? 0),
                 },
                 Timings = new()
                 {

@@ -24,15 +24,19 @@ sealed class ChoiceText(GenerationFields fields, Tokenizer? tokenizer, ReadOnlyS
     /// <summary>Tokens generated so far.</summary>
     public int Count { get; private set; }
 
+    /// <summary>How many of them had been guessed.</summary>
+    public int Guessed { get; private set; }
+
     /// <summary>Whether a stop string was found: what follows does not belong to the answer.</summary>
     public bool IsStopped => _ended || _stops.Stop is not null;
 
     /// <summary>Ends the answer where it is.</summary>
     public void Stop() => _ended = true;
 
-    public TextPiece Push(SampledToken token)
+    public TextPiece Push(SampledToken token, bool guessed)
     {
         Count++;
+        if (guessed) Guessed++;
         _held.Enqueue(new(token, _decoded));
         var text = _stream?.Push(token.Id) ?? "";
         _decoded += text.Length;

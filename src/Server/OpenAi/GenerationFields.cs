@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using Serving.Grammar;
 using Serving.Sampling;
 using Serving.Scheduling;
+using Serving.Scheduling.Drafting;
 using Serving.Server.Http;
 
 namespace Serving.Server.OpenAi;
@@ -42,6 +43,9 @@ sealed record GenerationFields
 
     public string CacheSalt { get; init; } = "";
 
+    /// <summary>How the answer is guessed ahead; null for not at all.</summary>
+    public DraftOptions? Drafting { get; init; }
+
     public string? RequestId { get; init; }
 
     /// <summary>What the text must be; null for free text.</summary>
@@ -72,6 +76,7 @@ sealed record GenerationFields
             PromptLogprobs = read.Integer("prompt_logprobs", 0, options.MaxLogprobs),
             Priority = read.Integer("priority", int.MinValue) ?? 0,
             CacheSalt = read.String("cache_salt", 1024) ?? "",
+            Drafting = ReadDrafting(read, options.Engine.Drafting),
             RequestId = read.String("request_id", 128),
             Shape = shape,
             TruncatesPrompt = read.Integer("truncate_prompt_tokens", -1),
@@ -87,6 +92,7 @@ sealed record GenerationFields
         PromptLogprobs = PromptLogprobs,
         Priority = Priority,
         CacheSalt = CacheSalt,
+        Drafting = Drafting ?? new(0),
     };
 
     /// <summary>Holds a generation to a grammar, with what could leave it no token at all refused.</summary>
@@ -146,6 +152,17 @@ sealed record GenerationFields
         IEnumerable<RequestValue> values = stop.IsList ? stop.AsList(0, MaxStops) : [stop];
         return [.. values.Select(value => value.AsString(maxLength: 1024) is { Length: > 0 } text ? text : throw ApiException.Invalid(
             value.Path, "empty_string", $"'{value.Path}' is empty; a stop must have at least one character."))];
+    }
+
+    static DraftOptions? ReadDrafting(RequestReader read, DraftOptions? defaults)
+    {
+        var (longest, shortest) = (read.Integer("prompt_lookup_max", 1, DraftOptions.MostMatched), read.Integer("prompt_lookup_min", 1, DraftOptions.MostMatched));
+        if ((read.Integer("num_speculative_tokens", 0, DraftOptions.MostTokens) ?? defaults?.Tokens) is not { } tokens)
+            return longest is null && shortest is null ? null : throw ApiException.Invalid(
+                longest is null ? "prompt_lookup_min" : "prompt_lookup_max", "invalid_parameter_combination",
+                "'prompt_lookup_min' and 'prompt_lookup_max' need 'num_speculative_tokens' beside them, as this server guesses nothing by itself.");
+        var drafting = (defaults ?? new(tokens)).With(tokens, shortest, longest);
+        return drafting.Fault() is { } fault ? throw ApiException.Invalid(fault.Parameter, "invalid_value", fault.Message) : drafting;
     }
 
     static bool ReadStreamOptions(RequestReader read, bool streams)

@@ -26,10 +26,12 @@ sealed class TextRun : IDisposable
 {
     readonly List<Generation> _generations = [];
     readonly ChoiceText[][] _texts;
+    readonly bool _drafts;
 
     /// <summary>Starts every generation; a prompt that the engine refuses is a 400 or a 429, and then none runs.</summary>
     public TextRun(ServedModel model, IReadOnlyList<GenerationRequest> prompts, GenerationFields fields, CancellationToken cancellation)
     {
+        _drafts = fields.Drafting is { Tokens: > 0 };
         _texts = [.. prompts.Select(prompt => NewTexts(prompt, model, fields))];
         try
         {
@@ -47,9 +49,14 @@ sealed class TextRun : IDisposable
     public int PromptTokens { get; }
 
     /// <summary>Tokens so far.</summary>
-    public Usage Usage => new(PromptTokens, _texts.Sum(choices => choices.Sum(c => c.Count)), CachedTokens);
+    public Usage Usage => new(PromptTokens, Sum(text => text.Count), CachedTokens)
+    {
+        CompletionTokensDetails = _drafts ? new() { AcceptedPredictionTokens = Sum(text => text.Guessed) } : null,
+    };
 
     int CachedTokens { get; set; }
+
+    int Sum(Func<ChoiceText, int> count) => _texts.Sum(choices => choices.Sum(count));
 
     public async IAsyncEnumerable<TextDelta> ReadAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
@@ -86,7 +93,7 @@ sealed class TextRun : IDisposable
     TextDelta Next(int prompt, GenerationEvent.Token token)
     {
         var text = _texts[prompt][token.Choice];
-        var piece = text.Push(token.Sampled);
+        var piece = text.Push(token.Sampled, token.Guessed);
         if (text.IsStopped)
             _generations[prompt].Stop(token.Choice);
         return Delta(prompt, token.Choice) with { Piece = piece };

@@ -3,6 +3,7 @@ using Serving.Cache;
 using Serving.Devices;
 using Serving.Model;
 using Serving.Model.Types;
+using Serving.Scheduling.Drafting;
 
 namespace Serving.Tests;
 
@@ -38,8 +39,8 @@ sealed class PagedDecoder : IDisposable
     public CacheSize Size { get; }
 
     /// <summary>A new engine on an empty cache; the one before must have come to its end.</summary>
-    public SteppedEngine Engine() =>
-        new(_decoder, Layout, Size, _options with { PathOf = new NumericPaths(_plan, _options.Execution, "").Of });
+    public SteppedEngine Engine(IDrafter? drafter = null) =>
+        new(_decoder, Layout, Size, _options with { PathOf = new NumericPaths(_plan, _options.Execution, "").Of }, drafter: drafter);
 
     public void Dispose()
     {

@@ -1,19 +1,20 @@
 using System.Collections.Immutable;
 using Serving.Cache;
 using Serving.Scheduling;
+using Serving.Scheduling.Drafting;
 
 namespace Serving.Tests;
 
 /// <summary>A stepped engine on the fake model.</summary>
 sealed class EngineLab : SteppedEngine
 {
-    public EngineLab(CacheLayout layout, CacheSize size, EngineOptions options, TimeProvider? clock = null)
-        : this(new FakeDecoder(layout, size.Pages), layout, size, options, clock)
+    public EngineLab(CacheLayout layout, CacheSize size, EngineOptions options, TimeProvider? clock = null, IDrafter? drafter = null)
+        : this(new FakeDecoder(layout, size.Pages), layout, size, options, clock, drafter)
     {
     }
 
-    EngineLab(FakeDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, TimeProvider? clock)
-        : base(decoder, layout, size, options, clock) => Decoder = decoder;
+    EngineLab(FakeDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, TimeProvider? clock, IDrafter? drafter)
+        : base(decoder, layout, size, options, clock, drafter) => Decoder = decoder;
 
     public FakeDecoder Decoder { get; }
 

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Serving.Cache;
 using Serving.Sampling;
 using Serving.Scheduling;
@@ -57,8 +58,12 @@ static class RandomSchedule
             Pooling = pooling,
             PromptLogprobs = random.Next(8) == 0 ? random.Next(3) : null,
             CacheSalt = random.Next(5) == 0 ? "other" : "",
+            Drafting = random.Next(3) == 0 ? null : new(random.Next(1, 7)) { ShortestMatch = 1, MostSequences = random.Next(4) == 0 ? 2 : 100 },
+            Constraint = random.Next(4) == 0 ? static () => new NoEcho() : null,
             Sampling = new()
             {
+                LogitBias = random.Next(4) == 0 ? new Dictionary<int, float> { [3] = 4 }.ToFrozenDictionary() : FrozenDictionary<int, float>.Empty,
+                RepetitionPenalty = random.Next(4) == 0 ? 1.2f : 1,
                 Temperature = random.Next(2), Seed = random.Next(3), FrequencyPenalty = random.Next(2),
                 StopTokenIds = random.Next(2) == 0 ? [7, 8] : [], Logprobs = 0,
             },
@@ -80,5 +85,29 @@ static class RandomSchedule
     {
         if (random.Next(3) == 0) generation.Cancel();
         else if (random.Next(2) == 0) generation.Stop(random.Next(generation.Request.Choices));
+    }
+
+    /// <summary>Forbids to say a token twice in a row.</summary>
+    sealed class NoEcho : ITokenConstraint
+    {
+        readonly Stack<int> _said = [];
+
+        public void Allow(Span<ulong> mask)
+        {
+            mask.Fill(ulong.MaxValue);
+            if (_said.TryPeek(out var last)) mask[last >> 6] &= ~(1UL << (last & 63));
+        }
+
+        public bool Accept(int token)
+        {
+            if (_said.TryPeek(out var last) && last == token) return false;
+            _said.Push(token);
+            return true;
+        }
+
+        public void Rollback(int tokens)
+        {
+            for (; tokens > 0; tokens--) _said.Pop();
+        }
     }
 }

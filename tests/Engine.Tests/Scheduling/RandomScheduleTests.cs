@@ -4,6 +4,7 @@ using Serving.Attention;
 using Serving.Diagnostics;
 using Serving.Sampling;
 using Serving.Scheduling;
+using Serving.Scheduling.Drafting;
 
 namespace Serving.Tests;
 
@@ -15,7 +16,7 @@ public sealed class RandomScheduleTests
     [InlineData(5), InlineData(6), InlineData(7), InlineData(8), InlineData(9)]
     public void Everyone_says_in_a_crowd_what_they_say_alone(int part)
     {
-        var (preemptions, hits, evictions) = (0L, 0L, 0L);
+        var (preemptions, hits, evictions, accepted, rejected) = (0L, 0L, 0L, 0L, 0L);
         for (var seed = part * 1000; seed < (part + 1) * 1000; seed++)
         {
             try
@@ -24,6 +25,8 @@ public sealed class RandomScheduleTests
                 preemptions += figures.Preemptions;
                 hits += figures.PrefixHits;
                 evictions += figures.Evictions;
+                accepted += figures.AcceptedTokens;
+                rejected += figures.DraftedTokens - figures.AcceptedTokens;
             }
             catch (Exception exception)
             {
@@ -32,6 +35,7 @@ public sealed class RandomScheduleTests
         }
 
         Assert.True(preemptions > 100 && hits > 100 && evictions > 100, $"Not crowded enough: {(preemptions, hits, evictions)}");
+        Assert.True(accepted > 1000 && rejected > 1000, $"Too few guesses: {(accepted, rejected)}");
     }
 
     /// <summary>Schedules that nobody saw before; FsCheck prints the seed of one that fails.</summary>
@@ -45,7 +49,10 @@ public sealed class RandomScheduleTests
         var (pageTokens, groups) = (random.Next(1, 6), RandomGroups(random));
         var layout = random.Next(2) == 0 ? Layouts.Of(pageTokens, groups) : Layouts.WithState(pageTokens, groups);
         var options = RandomSchedule.Options(random);
-        using var lab = new EngineLab(layout, RandomSchedule.Size(layout, options, random), options);
+        var size = RandomSchedule.Size(layout, options, random);
+        var drafter = random.Next(4) == 0 ? (IDrafter)new PromptLookup()
+            : new Foretelling(sequence => LoneModel.Say(layout, sequence, FakeDecoder.DefaultVocabulary).Tokens, random);
+        using var lab = new EngineLab(layout, size, options, drafter: drafter);
         RandomSchedule.Play(lab, random);
         foreach (var generation in lab.Generations) Judge(lab, generation);
         return lab.Figures;

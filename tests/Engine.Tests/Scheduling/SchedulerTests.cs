@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Serving.Attention;
 using Serving.Scheduling;
+using Serving.Scheduling.Drafting;
 
 namespace Serving.Tests;
 
@@ -182,29 +183,37 @@ public sealed class SchedulerTests
         Assert.Equal(lab.Alone(generation).Tokens, Heard.Of(generation).Choices[0].Tokens);
     }
 
-    [Fact]
-    public void A_steady_step_of_the_scheduler_allocates_nothing()
+    [Theory, InlineData(0), InlineData(4)]
+    public void A_steady_step_of_the_scheduler_allocates_nothing(int guesses)
     {
         var layout = Layouts.Of(4, RowPolicy.All, new(Window: 6));
         var pages = new Cache.PageLedger(layout, new([40, 20]), sharePrefixes: true);
-        var scheduler = new Scheduler(pages, maxSequences: 8, tokensPerStep: 16);
+        var scheduler = new Scheduler(pages, maxSequences: 8, tokensPerStep: 16, new PromptLookup());
         var (allocated, made) = (0L, 0);
         for (var step = 0; step < 2000; step++)
         {
             while (scheduler.Running.Count + scheduler.Waiting < 6)
-                scheduler.Add(new(Ask(prompt: 5 + made % 3, tokens: 20, first: made++), lengthLimit: 24, pageGroups: 2));
+                scheduler.Add(new(Ask(prompt: 5 + made % 3, tokens: 20, first: made++), lengthLimit: 24, pageGroups: 2, drafting: new(guesses) { ShortestMatch = 1 })
+                {
+                    PromptPublished = true,
+                });
             var before = GC.GetAllocatedBytesForCurrentThread();
             var batch = scheduler.Plan();
+            var planned = GC.GetAllocatedBytesForCurrentThread();
+            foreach (var sequence in batch.Sequences)
+                if (sequence.Drafted > step % 3) sequence.Confirm();
+            before += GC.GetAllocatedBytesForCurrentThread() - planned;
             scheduler.Commit();
             if (step >= 500) allocated += GC.GetAllocatedBytesForCurrentThread() - before;
             foreach (var sequence in batch.Sequences.ToArray())
             {
-                if (sequence.Remaining == 0) sequence.Append((step + sequence.Choice) % 29);
+                if (sequence.Remaining == 0) sequence.Append(step % 3);
                 if (sequence.Known.Length == sequence.LengthLimit) scheduler.Finish(sequence);
             }
         }
 
         Assert.True(made > 50 && scheduler.Counts.Preemptions == 0, $"{made} sequences, {scheduler.Counts.Preemptions} preemptions");
         Assert.Equal(0, allocated);
+        Assert.Equal(guesses > 0, scheduler.Counts is { AcceptedTokens: > 100 } and { DraftedTokens: > 500 });
     }
 }

@@ -3,6 +3,7 @@ using Serving.Cache;
 using Serving.Diagnostics;
 using Serving.Model;
 using Serving.Scheduling;
+using Serving.Scheduling.Drafting;
 
 namespace Serving.Tests;
 
@@ -11,10 +12,10 @@ class SteppedEngine : IDisposable
 {
     readonly List<Generation> _generations = [];
 
-    public SteppedEngine(IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, TimeProvider? clock = null)
+    public SteppedEngine(IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, TimeProvider? clock = null, IDrafter? drafter = null)
     {
         Layout = layout;
-        Loop = new(decoder, layout, size, options with { PageTokens = layout.PageTokens }, new() { Clock = clock ?? new StillClock() });
+        Loop = new(decoder, layout, size, options with { PageTokens = layout.PageTokens }, new() { Clock = clock ?? new StillClock() }, drafter);
     }
 
     public CacheLayout Layout { get; }

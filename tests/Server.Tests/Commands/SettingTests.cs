@@ -64,6 +64,12 @@ public sealed class SettingTests : IDisposable
     [InlineData("--tensor-parallel-size 2", "--tensor-parallel-size is not served.")]
     [InlineData("--enable-lora", "--enable-lora is not served.")]
     [InlineData("--limit-mm-per-prompt={}", "--limit-mm-per-prompt is not served.")]
+    [InlineData("--speculative-config {", "--speculative-config is not JSON: line 1")]
+    [InlineData("--speculative-config 4", "--speculative-config must hold a JSON object, not 4.")]
+    [InlineData("--speculative-config {\"method\":\"ngram\"}", "--speculative-config lacks num_speculative_tokens")]
+    [InlineData("--speculative-config {\"method\":\"eagle\",\"num_speculative_tokens\":4}", "must hold 'method' as")]
+    [InlineData("--speculative-config {\"num_speculative_token\":4}", "names 'num_speculative_token'; it may hold method, ")]
+    [InlineData("--speculative-config {\"num_speculative_tokens\":4,\"prompt_lookup_min\":99}", "must be between 1 and 64")]
     [InlineData("--config /nowhere/settings.json", "The settings file cannot be read")]
     public void A_mistake_is_answered_in_one_sentence(string arguments, string message)
     {
@@ -81,6 +87,18 @@ public sealed class SettingTests : IDisposable
         var error = Assert.Throws<SettingException>(() => Options(["--config", _file])).Message;
         Assert.Contains(message, error);
         Assert.Contains(_file, error);
+    }
+
+    [Theory]
+    [InlineData("""{"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 3, "disable_by_batch_size": 8}""", 4, 2, 3, 8)]
+    [InlineData("""{"num_speculative_tokens": 6, "prompt_lookup_min": 7}""", 6, 7, 7, int.MaxValue)]
+    [InlineData("""{"prompt_lookup_max": 1}""", 5, 1, 1, int.MaxValue)]
+    [InlineData(null, 5, 2, 5, int.MaxValue)]
+    public void Guesses_go_by_the_names_of_another_server(string? json, int tokens, int shortest, int longest, int sequences)
+    {
+        Assert.Null(Options([]).Engine.Drafting);
+        var options = json is null ? Options(["--num-speculative-tokens", "5"]) : Options(["--speculative-config", json], ("SERVING_NUM_SPECULATIVE_TOKENS", "5"));
+        Assert.Equal(new(tokens) { ShortestMatch = shortest, LongestMatch = longest, MostSequences = sequences }, options.Engine.Drafting);
     }
 
     [Fact]

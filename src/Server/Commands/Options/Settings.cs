@@ -26,6 +26,9 @@ static class Settings
     public static readonly Setting RequestTimeoutSeconds =
         new("request-timeout-seconds", null, "Longest that a request may take; clients may ask for less with the header x-request-timeout-ms.");
     public static readonly Setting EnablePrefixCaching = new("enable-prefix-caching", "true", "Share computed prefixes among requests.") { IsSwitch = true };
+    public static readonly Setting SpeculativeConfig = new("speculative-config", null,
+        "Guesses ahead, which never change an answer: {\"method\": \"ngram\", \"num_speculative_tokens\": 4, \"prompt_lookup_max\": 5, \"prompt_lookup_min\": 2, \"disable_by_batch_size\": 8}.");
+    public static readonly Setting NumSpeculativeTokens = new("num-speculative-tokens", null, "Tokens guessed ahead in a step, if requests do not say; the same as in --speculative-config.");
     public static readonly Setting ChatTemplate = new("chat-template", null, "File of a chat template that replaces the checkpoint's own.");
     public static readonly Setting GenerationConfig = new("generation-config", "auto", "Sampling defaults: auto (the checkpoint's) or none.");
     public static readonly Setting MaxLogprobs = new("max-logprobs", "20", "Most alternatives that a request may ask for.");
@@ -62,7 +65,8 @@ static class Settings
 
     /// <summary>What the engine is built with, whichever command builds it.</summary>
     public static readonly Setting[] OfEngine =
-        [Device, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads];
+        [Device, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads,
+            SpeculativeConfig, NumSpeculativeTokens];
 
     public static readonly Setting[] All =
     [
@@ -82,7 +86,6 @@ static class Settings
         ("lora-modules", null, "Adapters are not served; merge the adapter into the checkpoint first."),
         ("limit-mm-per-prompt", null, "Prompts are text; images and audio are not served."),
         ("quantization", null, "The checkpoint says how its weights are stored; leave it out."),
-        ("speculative-config", null, "Speculative decoding is not served."),
         ("trust-remote-code", null, "Code that comes with a checkpoint is never run; leave it out."),
     ];
 

@@ -123,7 +123,7 @@ sealed record Usage(int PromptTokens, int CompletionTokens, int CachedTokens)
 
     public PromptTokensDetails PromptTokensDetails => new(CachedTokens);
 
-    /// <summary>Absent where the model's template has no thoughts.</summary>
+    /// <summary>Absent where the model's template has no thoughts and nothing was to be guessed.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public CompletionTokensDetails? CompletionTokensDetails { get; init; }
 
@@ -131,8 +131,15 @@ sealed record Usage(int PromptTokens, int CompletionTokens, int CachedTokens)
     public int CachedTokens { get; } = CachedTokens;
 }
 
-/// <summary>Tokens of thoughts.</summary>
-sealed record CompletionTokensDetails(int ReasoningTokens);
+/// <summary>Tokens of thoughts, and tokens that had been guessed, each where there may be some.</summary>
+sealed record CompletionTokensDetails
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? ReasoningTokens { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? AcceptedPredictionTokens { get; init; }
+}
 
 /// <summary>Prompt tokens that were computed before.</summary>
 sealed record PromptTokensDetails(int CachedTokens);

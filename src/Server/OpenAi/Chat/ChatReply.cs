@@ -53,7 +53,7 @@ sealed class ChatReply(ReplyHead head, ChatRequest request, TokenSpelling spelli
         delta.FinishReason == "stop" && _readers[delta.Index].Calls > 0 && request.Tools is { IsNamed: false } ? "tool_calls" : delta.FinishReason;
 
     Usage Usage(TextRun run) => request.Reasoning is null ? run.Usage
-        : run.Usage with { CompletionTokensDetails = new(_readers.Sum(reader => reader.ReasoningTokens)) };
+        : run.Usage with { CompletionTokensDetails = (run.Usage.CompletionTokensDetails ?? new()) with { ReasoningTokens = _readers.Sum(reader => reader.ReasoningTokens) } };
 
     ChatChunk Chunk(ChatChunkChoice? choice) =>
         new(head.Id, head.Created, head.Model, choice is null ? [] : [choice], head.Fingerprint) { Usage = ReplyHead.UsageOf(request.Fields, null) };
