@@ -10,6 +10,8 @@ public sealed partial class CudaDevice : IDevice
 {
     readonly CudaContext _context;
     readonly Elements _elements;
+    readonly Products _products;
+    readonly Experts _experts;
 
     /// <summary>Takes a device and makes its kernels; throws <see cref="CudaException"/> with what to do where that cannot be.</summary>
     public CudaDevice(CudaOptions options)
@@ -19,6 +21,8 @@ public sealed partial class CudaDevice : IDevice
         try
         {
             _elements = new(_context);
+            _products = new(_context, _elements);
+            _experts = new(_context);
             StartAttention(_context);
         }
         catch
@@ -60,7 +64,14 @@ public sealed partial class CudaDevice : IDevice
     public void Free(nint address) => _context.Free(address);
 
     /// <inheritdoc/>
-    public Matrix Load(StoredTensor source) => throw new NotSupportedException();
+    public Matrix Load(StoredTensor source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ShapeChecks.Load(source);
+        var address = _context.Allocate(source.ByteLength);
+        _context.Stream.Load(source.Data, address, source.ByteLength);
+        return new CudaMatrix(source, address);
+    }
 
     /// <inheritdoc/>
     public void Write(ReadOnlySpan<float> source, Tensor destination)
@@ -77,22 +88,46 @@ public sealed partial class CudaDevice : IDevice
     }
 
     /// <inheritdoc/>
-    public void Embed(Matrix table, ReadOnlySpan<int> ids, float scale, Tensor destination) => throw new NotSupportedException();
+    public void Embed(Matrix table, ReadOnlySpan<int> ids, float scale, Tensor destination)
+    {
+        ShapeChecks.Embed(table, ids, destination);
+        _products.Embed(CudaMatrix.Own(table).Weights, _context.Stream.Upload(ids), scale, destination);
+    }
 
     /// <inheritdoc/>
-    public void Multiply(Matrix weights, Tensor source, Tensor bias, Tensor destination) => throw new NotSupportedException();
+    public void Multiply(Matrix weights, Tensor source, Tensor bias, Tensor destination)
+    {
+        ShapeChecks.Multiply(weights, source, bias, destination);
+        _products.Multiply(CudaMatrix.Own(weights).Weights, source, bias, destination);
+    }
 
     /// <inheritdoc/>
-    public void MultiplyHeads(Matrix weights, Tensor source, Tensor destination) => throw new NotSupportedException();
+    public void MultiplyHeads(Matrix weights, Tensor source, Tensor destination)
+    {
+        ShapeChecks.MultiplyHeads(weights, source, destination);
+        _products.MultiplyHeads(CudaMatrix.Own(weights).Weights, source, destination);
+    }
 
     /// <inheritdoc/>
-    public void MultiplyExperts(Matrix experts, Tensor source, Tensor biases, RoutedExperts routed, Tensor destination) => throw new NotSupportedException();
+    public void MultiplyExperts(Matrix experts, Tensor source, Tensor biases, RoutedExperts routed, Tensor destination)
+    {
+        ShapeChecks.MultiplyExperts(experts, source, biases, routed, destination);
+        _products.MultiplyExperts(CudaMatrix.Own(experts).Weights, source, biases, routed, destination);
+    }
 
     /// <inheritdoc/>
-    public void Route(RoutingRule rule, Tensor logits, Tensor bias, RoutedExperts routed) => throw new NotSupportedException();
+    public void Route(RoutingRule rule, Tensor logits, Tensor bias, RoutedExperts routed)
+    {
+        ShapeChecks.Route(rule, logits, bias, routed);
+        _experts.Route(rule, logits, bias, routed);
+    }
 
     /// <inheritdoc/>
-    public void CombineExperts(Tensor source, Tensor input, int experts, RoutedExperts routed, Tensor destination) => throw new NotSupportedException();
+    public void CombineExperts(Tensor source, Tensor input, int experts, RoutedExperts routed, Tensor destination)
+    {
+        ShapeChecks.CombineExperts(source, input, routed, destination);
+        _experts.Combine(source, input, experts, routed, destination);
+    }
 
     /// <inheritdoc/>
     public void Normalize(Norm norm, Tensor source, Tensor destination)

@@ -37,7 +37,7 @@ sealed class Elements
         }
         var packed = Packed(destination);
         _stream.Send(bytes, packed.Address);
-        Copy(packed, 0, destination);
+        Copy(packed, destination);
     }
 
     /// <summary>A tensor to host values, row by row.</summary>
@@ -46,11 +46,14 @@ sealed class Elements
         if (!IsPacked(source))
         {
             var packed = Packed(source);
-            Copy(source, 0, packed);
+            Copy(source, packed);
             source = packed;
         }
         _stream.Fetch(source.Address, MemoryMarshal.AsBytes(destination));
     }
+
+    /// <summary>Rows as they are.</summary>
+    public void Copy(Tensor source, Tensor destination) => Copy(source, 0, destination);
 
     /// <summary>Rows of a tensor.</summary>
     public void Gather(Tensor source, ReadOnlySpan<int> rows, Tensor destination) => Copy(source, _stream.Upload(rows), destination);

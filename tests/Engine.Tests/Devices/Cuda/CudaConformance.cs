@@ -1,3 +1,7 @@
 namespace Serving.Tests;
 
 public sealed class CudaElements() : ElementConformance(_ => CudaEmulator.Device());
+
+public sealed class CudaProducts() : ProductConformance(_ => CudaEmulator.Device());
+
+public sealed class CudaExperts() : ExpertConformance(_ => CudaEmulator.Device());

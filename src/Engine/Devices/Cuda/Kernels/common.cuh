@@ -67,6 +67,29 @@ DEVICE float warp_sum(float value)
     return value;
 }
 
+// The sums of COUNT values (a power of two) over a warp: lane l gets that of value l * COUNT / 32. Halves change places, so that it takes
+// no more shuffles than there are lanes; each sum is added in the order of warp_sum.
+template <int COUNT> DEVICE float warp_sums(float (&values)[COUNT])
+{
+    int mask = WARP / 2;
+    UNROLL
+    for (int half = COUNT / 2; half > 0; half /= 2)
+    {
+        bool upper = (lane() & mask) != 0;
+        UNROLL
+        for (int i = 0; i < half; i++)
+        {
+            float kept = upper ? values[i + half] : values[i], given = upper ? values[i] : values[i + half];
+            values[i] = kept + shuffle_xor(given, mask);
+        }
+        mask /= 2;
+    }
+    float sum = values[0];
+    UNROLL
+    for (; mask > 0; mask /= 2) sum += shuffle_xor(sum, mask);
+    return sum;
+}
+
 template <typename T> DEVICE T warp_max(T value)
 {
     UNROLL
