@@ -99,6 +99,7 @@ static partial class ModelLoading
     static ActivationType ActivationsOf(EngineSettings settings) => (settings.ActivationDtype, settings.Dtype) switch
     {
         ("float32", _) or ("auto", "float32") => ActivationType.Float32,
+        ("int8", _) => ActivationType.Int8,
         ("bfloat16", _) or ("auto", "bfloat16") => ActivationType.BFloat16,
         _ => ActivationType.Int16,
     };

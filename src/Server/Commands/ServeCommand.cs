@@ -78,7 +78,7 @@ static class ServeCommand
     {
         Device = read.OneOf(Settings.Device, "auto", "cpu", "cuda", "reference"),
         Dtype = read.OneOf(Settings.Dtype, "auto", "float32", "bfloat16"),
-        ActivationDtype = read.OneOf(Settings.ActivationDtype, "auto", "float32", "int16", "bfloat16"),
+        ActivationDtype = read.OneOf(Settings.ActivationDtype, "auto", "float32", "int16", "bfloat16", "int8"),
         CacheDtype = read.OneOf(Settings.KvCacheDtype, "auto", "float32", "bfloat16", "fp8", "fp8_e4m3", "int8", "int4"),
         Execution = read.OneOf(Settings.Execution, "auto", "absorbed", "expanded"),
         CacheBytes = read.Bytes(Settings.KvCacheMemoryBytes),

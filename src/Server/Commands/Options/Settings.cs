@@ -11,7 +11,7 @@ static class Settings
     public static readonly Setting Device = new("device", "auto", "auto, cpu, cuda or reference.");
     public static readonly Setting Dtype = new("dtype", "auto", "Type of weights and arithmetic: auto, float32 or bfloat16.");
     public static readonly Setting ActivationDtype = new("activation-dtype", "auto",
-        "How far products may round their inputs: float32 (not at all), int16 (against Q4_0, Q4_1 and Q8_0 weights), bfloat16 (against bfloat16 weights too); auto is int16, or what --dtype names.");
+        "How far products may round their inputs: float32 (not at all), int16 (against Q4_0, Q4_1 and Q8_0 weights), bfloat16 (against bfloat16 weights too), int8 (8 bits instead of 16, as llama.cpp does; faster and coarser); auto is int16, or what --dtype names.");
     public static readonly Setting KvCacheDtype = new("kv-cache-dtype", "auto", "Type of cached rows: auto (bfloat16), float32, bfloat16, fp8, int8 or int4.");
     public static readonly Setting Execution =
         new("execution", "auto", "How prompts are computed over cached latents: auto (by their length), absorbed or expanded.");

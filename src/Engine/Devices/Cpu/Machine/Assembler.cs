@@ -47,7 +47,9 @@ sealed class Assembler
         Registers(Map0F38, Prefix66, 0x7c, to, 0, 0);
     }
 
-    public void Clear(int to) => Registers(Map0F, Prefix66, 0xef, to, to, to);
+    public void Clear(int to) => ExclusiveOr(to, to, to);
+
+    public void ExclusiveOr(int to, int a, int b) => Registers(Map0F, Prefix66, 0xef, to, a, b);
 
     public void And(int to, int a, int b) => Registers(Map0F, Prefix66, 0xdb, to, a, b);
 
@@ -66,8 +68,8 @@ sealed class Assembler
     /// <summary>16-bit lanes to the left.</summary>
     public void ShiftShortsLeft(int to, int from, int bits) => Shift(0x71, 6, to, from, bits);
 
-    /// <summary>to += a.low * b.low + a.high * b.high, pairs of 16-bit integers (AVX512_VNNI).</summary>
-    public void MultiplyPairs(int to, int a, int b) => Registers(Map0F38, Prefix66, 0x52, to, a, b);
+    /// <summary>to += the products in a lane of two signed 16-bit integers, or of four bytes, those of a without a sign (AVX512_VNNI).</summary>
+    public void MultiplyIntegers(int to, int a, int b, bool bytes) => Registers(Map0F38, Prefix66, bytes ? (byte)0x50 : (byte)0x52, to, a, b);
 
     /// <summary>to += a.low * b.low + a.high * b.high, pairs of bfloat16 (AVX512_BF16).</summary>
     public void MultiplyBFloat16(int to, int a, int b) => Registers(Map0F38, PrefixF3, 0x52, to, a, b);

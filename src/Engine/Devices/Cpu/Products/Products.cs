@@ -141,13 +141,12 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
     void RunPairs(CpuMatrix weights, PairKernel kernel, Tensor source, nint* sources, Product product, bool alone)
     {
         var blocks = (long)_rows * weights.Blocks;
-        var pairs = (int*)_inputs.Take(blocks * (16 + 2) * sizeof(float));
-        var scales = (float*)(pairs + blocks * 16);
+        var pairs = (byte*)_inputs.Take(blocks * (kernel.RowBytes + 2 * sizeof(float)));
+        var scales = (float*)(pairs + blocks * kernel.RowBytes);
         product.Sums = scales + blocks;
         var lay = new PairLayJob
         {
-            Rows = Laid(weights, source, sources, product), X = pairs, Scales = scales, Sums = product.Sums,
-            Stride = kernel.Stride, IsTurned = kernel.IsTurned, IsBFloat16 = kernel.IsBFloat16,
+            Rows = Laid(weights, source, sources, product), X = pairs, Scales = scales, Sums = product.Sums, Kernel = kernel,
         };
         team.Run(ref lay, _segments * lay.Rows.PartsOfSegment, LaidAlone(weights));
         var job = new PairProductJob { Product = product, X = pairs, Scales = scales, Kernel = kernel };

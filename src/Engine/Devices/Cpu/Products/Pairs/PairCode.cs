@@ -1,8 +1,9 @@
 namespace Serving.Devices.Cpu;
 
 /// <summary>
-/// Writes the product kernels of 1 to 12 rows whose inputs are pairs: of 16-bit integers against whole-number weights, and of bfloat16
-/// against bfloat16. Registers 0 to 23 hold the sums, two for each row; integer sums are exact, whatever their order.
+/// Writes the product kernels of 1 to 12 rows whose inputs are rounded: two 16-bit or four 8-bit integers a lane against whole-number
+/// weights, and pairs of bfloat16 against bfloat16. Registers 0 to 23 hold the sums, two for each row; integer sums are exact, whatever
+/// their order.
 /// </summary>
 static class PairCode
 {
@@ -13,34 +14,42 @@ static class PairCode
     public static ReadOnlySpan<byte> Integers(PairShape shape, int rows)
     {
         var code = new Assembler();
-        if (shape.Bits == 4) code.Constant(Mask, 0x000f000f);
-        if (shape.Offset != 0) code.Constant(Offset, (uint)(shape.Offset << 16 | shape.Offset));
+        var areBytes = shape.InputBits == 8;
+        if (areBytes) code.Constant(Mask, shape.Bits == 4 ? 0x0f0f0f0fu : 0x80808080);
+        else if (shape.Bits == 4) code.Constant(Mask, 0x000f000f);
+        if (!areBytes && shape.Offset != 0) code.Constant(Offset, (uint)(shape.Offset << 16 | shape.Offset));
         var block = code.Here;
-        // With few rows a sum would wait for the one before: even and odd pairs then have sums of their own.
+        // With few rows a sum would wait for the one before: even and odd groups then have sums of their own.
         var chains = rows <= 3 ? 2 : 1;
-        for (var sum = 0; sum < 2 * rows * chains; sum++) code.Clear(sum);
+        for (var sum = 0; sum < 2 * rows * chains; sum++)
+        {
+            // What the offset of the weights comes to is exact, and known beforehand.
+            if (areBytes && !shape.HasMinimum && sum < 2 * rows) code.Broadcast(sum, Sums, sum / 2 * 4);
+            else code.Clear(sum);
+        }
         for (var word = 0; word < shape.Words; word++)
         {
             code.Load(First, Panel, word * 128);
             code.Load(Second, Panel, word * 128 + 64);
             code.Prefetch(Panel, word * 128 + PanelSize.Ahead);
             code.Prefetch(Panel, word * 128 + 64 + PanelSize.Ahead);
-            for (var pair = 0; pair < shape.PairsOfWord; pair++)
+            for (var group = 0; group < shape.GroupsOfWord; group++)
             {
-                Unpack(code, shape, pair, First, PairFirst);
-                Unpack(code, shape, pair, Second, PairSecond);
+                Unpack(code, shape, group, First, PairFirst);
+                Unpack(code, shape, group, Second, PairSecond);
+                var number = word * shape.GroupsOfWord + group;
                 for (var row = 0; row < rows; row++)
                 {
-                    code.Broadcast(Value, X, row * 64 + (word * shape.PairsOfWord + pair) * 4);
-                    var sum = 2 * (row + pair % chains * rows);
-                    code.MultiplyPairs(sum, PairFirst, Value);
-                    code.MultiplyPairs(sum + 1, PairSecond, Value);
+                    code.Broadcast(Value, X, row * shape.RowBytes + number * 4);
+                    var sum = 2 * (row + number % chains * rows);
+                    code.MultiplyIntegers(sum, PairFirst, Value, areBytes);
+                    code.MultiplyIntegers(sum + 1, PairSecond, Value, areBytes);
                 }
             }
         }
         for (var sum = 0; chains == 2 && sum < 2 * rows; sum++) code.AddIntegers(sum, sum, sum + 2 * rows);
         Fold(code, shape, rows);
-        code.Advance(X, rows * 64);
+        code.Advance(X, rows * shape.RowBytes);
         code.Advance(Scales, rows * 4);
         code.Advance(Sums, rows * 4);
         code.Advance(Panel, shape.BlockBytes);
@@ -76,15 +85,19 @@ static class PairCode
         return code.Code;
     }
 
-    static void Unpack(Assembler code, PairShape shape, int pair, int word, int to)
+    static void Unpack(Assembler code, PairShape shape, int group, int word, int to)
     {
         if (shape.Bits == 4)
         {
-            // Pair j of a word is its nibbles j and j + 4.
-            if (pair > 0) code.ShiftRight(to, word, 4 * pair);
-            code.And(to, pair > 0 ? to : word, Mask);
+            // Group j of a word is its nibbles j and j + 4, or j, j + 2, j + 4 and j + 6.
+            if (group > 0) code.ShiftRight(to, word, 4 * group);
+            code.And(to, group > 0 ? to : word, Mask);
         }
-        else if (pair == 0)
+        else if (shape.InputBits == 8)
+        {
+            code.ExclusiveOr(to, word, Mask);
+        }
+        else if (group == 0)
         {
             // The two odd bytes of a word, then the two even ones.
             code.ShiftShortsRight(to, word, 8);
@@ -94,7 +107,7 @@ static class PairCode
             code.ShiftShortsLeft(to, word, 8);
             code.ShiftShortsRight(to, to, 8);
         }
-        if (shape.Offset != 0) code.SubtractShorts(to, to, Offset);
+        if (shape.InputBits == 16 && shape.Offset != 0) code.SubtractShorts(to, to, Offset);
     }
 
     // total += sum * (scale of the inputs) * (scale of the weights) + minimum * (sum of the inputs).

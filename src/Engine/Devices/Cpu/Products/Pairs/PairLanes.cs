@@ -6,7 +6,7 @@ using Shorts = System.Runtime.Intrinsics.Vector512<short>;
 
 namespace Serving.Devices.Cpu;
 
-/// <summary>Products of pairs of 16-bit integers with what every .NET machine has; see <see cref="PairKernel"/>.</summary>
+/// <summary>Products of whole numbers with what every .NET machine has; see <see cref="PairKernel"/>.</summary>
 static unsafe class PairLanes
 {
     /// <summary>Adds the products of 1 to 12 rows to their totals.</summary>
@@ -18,7 +18,7 @@ static unsafe class PairLanes
             for (var block = 0; block < blocks; block++)
             {
                 var at = (long)block * rows + row;
-                Block(shape, count, x + at * 16, scales + at, panel + (long)block * shape.BlockBytes, totals + row * PanelSize.Outputs, sums + at);
+                Block(shape, count, x + at * (shape.RowBytes / 4), scales + at, panel + (long)block * shape.BlockBytes, totals + row * PanelSize.Outputs, sums + at);
             }
         }
     }
@@ -27,17 +27,20 @@ static unsafe class PairLanes
     static void Block(PairShape shape, int rows, int* x, float* scales, byte* block, float* totals, float* sums)
     {
         Ints a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
+        // Bytes are taken in two halves: the even ones of each lane as a pair of 16-bit integers, then the odd ones.
+        var (row, halves) = (shape.RowBytes / 4, shape.InputBits == 8 ? 2 : 1);
         for (var word = 0; word < shape.Words; word++)
         {
             var (first, second) = (Vector512.Load((uint*)(block + word * 128)), Vector512.Load((uint*)(block + word * 128 + 64)));
-            for (var pair = 0; pair < shape.PairsOfWord; pair++, x++)
-            {
-                var (w0, w1) = (Unpack(shape, first, pair), Unpack(shape, second, pair));
-                Step(x, w0, w1, ref a0, ref b0);
-                if (rows > 1) Step(x + 16, w0, w1, ref a1, ref b1);
-                if (rows > 2) Step(x + 32, w0, w1, ref a2, ref b2);
-                if (rows > 3) Step(x + 48, w0, w1, ref a3, ref b3);
-            }
+            for (var group = 0; group < shape.GroupsOfWord; group++, x++)
+                for (var half = 0; half < halves; half++)
+                {
+                    var (w0, w1) = (Unpack(shape, first, group, half), Unpack(shape, second, group, half));
+                    Step(Value(x, shape, half), w0, w1, ref a0, ref b0);
+                    if (rows > 1) Step(Value(x + row, shape, half), w0, w1, ref a1, ref b1);
+                    if (rows > 2) Step(Value(x + 2 * row, shape, half), w0, w1, ref a2, ref b2);
+                    if (rows > 3) Step(Value(x + 3 * row, shape, half), w0, w1, ref a3, ref b3);
+                }
         }
         Halves.Load(block + shape.ScaleAt, out var s0, out var s1);
         Vector512<float> m0 = default, m1 = default;
@@ -50,20 +53,25 @@ static unsafe class PairLanes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Shorts Unpack(PairShape shape, Vector512<uint> words, int pair)
+    static Shorts Unpack(PairShape shape, Vector512<uint> words, int group, int half)
     {
         if (shape.Bits == 4)
-            return (Vector512.ShiftRightLogical(words, 4 * pair) & Vector512.Create(0x000f000fu)).AsInt16() - Vector512.Create((short)shape.Offset);
+            return (Vector512.ShiftRightLogical(words, 4 * group + 8 * half) & Vector512.Create(0x000f000fu)).AsInt16() - Vector512.Create((short)shape.Offset);
         var shorts = words.AsInt16();
-        return Vector512.ShiftRightArithmetic(pair == 0 ? shorts : Vector512.ShiftLeft(shorts, 8), 8);
+        var isOdd = shape.InputBits == 8 ? half == 1 : group == 0;
+        return Vector512.ShiftRightArithmetic(isOdd ? shorts : Vector512.ShiftLeft(shorts, 8), 8);
+    }
+
+    // What the lanes of the inputs are multiplied by.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Shorts Value(int* x, PairShape shape, int half)
+    {
+        var shorts = Vector512.Create(*x).AsInt16();
+        return shape.InputBits == 16 ? shorts : Vector512.ShiftRightArithmetic(half == 1 ? shorts : Vector512.ShiftLeft(shorts, 8), 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Step(int* x, Shorts w0, Shorts w1, ref Ints a, ref Ints b)
-    {
-        var value = Vector512.Create(*x).AsInt16();
-        (a, b) = (a + Multiply(w0, value), b + Multiply(w1, value));
-    }
+    static void Step(Shorts value, Shorts w0, Shorts w1, ref Ints a, ref Ints b) => (a, b) = (a + Multiply(w0, value), b + Multiply(w1, value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Ints Multiply(Shorts a, Shorts b)

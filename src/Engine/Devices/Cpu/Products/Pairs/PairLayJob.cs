@@ -3,16 +3,19 @@ using System.Runtime.Intrinsics;
 
 namespace Serving.Devices.Cpu;
 
-/// <summary>Rounds rows and lays them out as pairs [row block][block][row][16], with their scales and sums [row block][block][row].</summary>
+/// <summary>Rounds rows and lays them out as a kernel reads them, [row block][block][row][32], with their scales and sums [row block][block][row].</summary>
 unsafe struct PairLayJob : IJob, IRowLayer
 {
-    const float Largest = 32767, Least = 1e-30f;
+    const float Least = 1e-30f;
+
+    // The order of bytes beside weights of 8 bits, whose words begin with the last, and of 4 bits, by nibbles of the same half.
+    static readonly Vector256<byte> Eight = Vector256.Create((byte)3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12, 19, 18, 17, 16, 23, 22, 21, 20, 27, 26, 25, 24, 31, 30, 29, 28);
+    static readonly Vector256<byte> Four = Vector256.Create((byte)0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15, 16, 18, 20, 22, 17, 19, 21, 23, 24, 26, 28, 30, 25, 27, 29, 31);
 
     public LaidRows Rows;
-    public int* X;
+    public byte* X;
     public float* Scales, Sums;
-    public int Stride;
-    public bool IsTurned, IsBFloat16;
+    public PairKernel Kernel;
 
     public readonly void Run(int part, int worker) => Rows.Lay(this, part);
 
@@ -31,33 +34,52 @@ unsafe struct PairLayJob : IJob, IRowLayer
                 Rows.Copy(source, block, values);
                 here = values;
             }
-            if (IsBFloat16) Halve(here, (ushort*)(X + at * 16));
-            else (Scales[at], Sums[at]) = Round(here, rounded, X + at * 16);
+            var place = X + at * Kernel.RowBytes;
+            if (Kernel.IsBFloat16) Halve(here, (ushort*)place);
+            else (Scales[at], Sums[at]) = Round(here, rounded, place);
         }
     }
 
-    // Returns the scale of the block, and the sum of what the rounded values stand for.
+    // Returns the scale of the block, and the sum of what the rounded values stand for or what the offset of byte weights comes to.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    readonly (float Scale, float Sum) Round(float* values, int* rounded, int* pairs)
+    readonly (float Scale, float Sum) Round(float* values, int* rounded, byte* to)
     {
+        var shape = Kernel.Shape;
+        float largest = shape.InputBits == 8 ? sbyte.MaxValue : short.MaxValue;
         var (a, b) = (Vector512.Load(values), Vector512.Load(values + 16));
         var greatest = Vector512.Max(Vector512.Abs(a), Vector512.Abs(b));
         var most = Lanes.Max(greatest);
         // What is no number stays none; a block too small for a scale is zero.
         if (!Vector512.EqualsAll(greatest, greatest)) most = float.NaN;
-        var factor = most < Least ? 0 : Largest / most;
+        var factor = most < Least ? 0 : largest / most;
         var (q, r) = (Integers(a * factor), Integers(b * factor));
-        q.Store(rounded);
-        r.Store(rounded + 16);
-        var low = IsTurned ? Stride : 0;
-        for (var group = 0; group < PanelSize.Block; group += 2 * Stride)
-            for (var i = 0; i < Stride; i += 2, pairs += 2)
+        var (scale, sum) = (most < Least ? 0 : most / largest, Vector512.Sum(q + r));
+        if (shape.InputBits == 8)
+        {
+            var bytes = Vector512.Narrow(Vector512.Narrow(q, r), Vector512<short>.Zero).GetLower().AsByte();
+            Vector256.Shuffle(bytes, shape.Bits == 8 ? Eight : Four).Store(to);
+            if (!shape.HasMinimum) return (scale, BitConverter.Int32BitsToSingle(-shape.ByteOffset * sum));
+        }
+        else
+        {
+            q.Store(rounded);
+            r.Store(rounded + 16);
+            Pair(rounded, (ulong*)to);
+        }
+        return (scale, sum * scale);
+    }
+
+    // Beside weights of 8 bits the later input of a pair is its low half.
+    readonly void Pair(int* rounded, ulong* to)
+    {
+        var stride = Kernel.Shape.GroupsOfWord;
+        var low = Kernel.Shape.Bits == 8 ? stride : 0;
+        for (var group = 0; group < PanelSize.Block; group += 2 * stride)
+            for (var i = 0; i < stride; i += 2, to++)
             {
-                var (x, y) = (*(ulong*)(rounded + group + low + i), *(ulong*)(rounded + group + Stride - low + i));
-                *(ulong*)pairs = x & 0x0000ffff0000ffff | y << 16 & 0xffff0000ffff0000;
+                var (x, y) = (*(ulong*)(rounded + group + low + i), *(ulong*)(rounded + group + stride - low + i));
+                *to = x & 0x0000ffff0000ffff | y << 16 & 0xffff0000ffff0000;
             }
-        var scale = most < Least ? 0 : most / Largest;
-        return (scale, Vector512.Sum(q + r) * scale);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,10 +1,10 @@
 namespace Serving.Devices.Cpu;
 
-/// <summary>One part is a range of panels against all rows of a segment, whose inputs are pairs.</summary>
+/// <summary>One part is a range of panels against all rows of a segment, whose inputs are rounded.</summary>
 unsafe struct PairProductJob : IJob
 {
     public Product Product;
-    public int* X;
+    public byte* X;
     public float* Scales;
 
     public PairKernel Kernel;
@@ -25,7 +25,7 @@ unsafe struct PairProductJob : IJob
                 var start = RowBlocks.Start(segment.Rows, count, i);
                 var rows = RowBlocks.Start(segment.Rows, count, i + 1) - start;
                 var place = (long)(segment.First + start) * Product.Blocks;
-                Kernel.Run(rows, X + place * 16, Scales + place, at, Product.Blocks, totals + start * PanelSize.Outputs, Product.Sums + place);
+                Kernel.Run(rows, (int*)(X + place * Kernel.RowBytes), Scales + place, at, Product.Blocks, totals + start * PanelSize.Outputs, Product.Sums + place);
             }
             Product.Finish(segment, panel * PanelSize.Outputs, totals);
         }
