@@ -23,8 +23,11 @@ public sealed class RowBatch(int maxRows, int maxRuns)
     /// <summary>The greatest position; -1 where there is no row.</summary>
     public int Last { get; private set; } = -1;
 
+    /// <summary>Another number whenever the step has changed.</summary>
+    public int Revision { get; private set; }
+
     /// <summary>Starts an empty step.</summary>
-    public void Clear() => (Rows, Runs, RunStarts[0], Last) = (0, 0, 0, -1);
+    public void Clear() => (Rows, Runs, RunStarts[0], Last, Revision) = (0, 0, 0, -1, Revision + 1);
 
     /// <summary>Adds a run of <paramref name="count"/> rows that starts at <paramref name="position"/>.</summary>
     public void Add(int position, int count)
@@ -33,6 +36,7 @@ public sealed class RowBatch(int maxRows, int maxRuns)
         Rows += count;
         if (count > 0) Last = Math.Max(Last, position + count - 1);
         RunStarts[++Runs] = Rows;
+        Revision++;
     }
 }
 
@@ -44,8 +48,11 @@ public sealed class PageBatch(int maxRuns)
     int[] _pages = new int[1024];
     int _runs;
 
+    /// <summary>Another number whenever a table has changed.</summary>
+    public int Revision { get; private set; }
+
     /// <summary>Starts an empty step.</summary>
-    public void Clear() => _runs = 0;
+    public void Clear() => (_runs, Revision) = (0, Revision + 1);
 
     /// <summary>Adds the next run's table: entry i is the page of the rows i * RowsPerPage and on. Entries behind a window are never read.</summary>
     public void Add(ReadOnlySpan<int> pages)
@@ -54,6 +61,7 @@ public sealed class PageBatch(int maxRuns)
         if (start + pages.Length > _pages.Length) Array.Resize(ref _pages, Math.Max(2 * _pages.Length, start + pages.Length));
         pages.CopyTo(_pages.AsSpan(start));
         _starts[++_runs] = start + pages.Length;
+        Revision++;
     }
 
     /// <summary>The page table of a run.</summary>

@@ -5,38 +5,67 @@ namespace Serving.Devices;
 /// <summary>Cached rows, attention and states.</summary>
 public sealed partial class CudaDevice
 {
+    readonly PageOperations _pages;
+    readonly Attending _attending;
+    readonly StateOperations _states;
+
     /// <inheritdoc/>
-    public void WriteRows(Tensor source, PagedRows stream, RowBatch batch, PageBatch pages) => throw new NotSupportedException();
+    public void WriteRows(Tensor source, PagedRows stream, RowBatch batch, PageBatch pages)
+    {
+        ShapeChecks.WriteRows(source, stream, batch, pages);
+        _pages.Write(source, stream, batch, pages);
+    }
 
     /// <inheritdoc/>
     public void Attend(
-        AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination) =>
-        throw new NotSupportedException();
+        AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
+    {
+        ShapeChecks.Attend(shape, cached, batch, pages);
+        ShapeChecks.Attend(shape, rule, batch, main, rotary, destination);
+        _attending.Attend(shape, rule, main, rotary, cached, batch, pages, destination);
+    }
 
     /// <inheritdoc/>
     public void AttendExpanded(
-        ScoreRule rule, Expansion expansion, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination) =>
-        throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public void Recall(Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public void Convolve(Tensor windows, Tensor weights, Tensor bias, Tensor destination) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public void Accumulate(RunningSum rule, Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination) =>
-        throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public void Delta(DeltaRows rows, StateRows state, RowBatch batch, StateBatch places, Tensor destination) => throw new NotSupportedException();
-
-    static void StartAttention(CudaContext context) => _ = context;
-
-    static void EndAttention()
+        ScoreRule rule, Expansion expansion, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
     {
+        ShapeChecks.AttendExpanded(expansion, cached, batch, pages);
+        ShapeChecks.Attend(expansion.ShapeOver(cached), rule, batch, main, rotary, destination);
+        throw new NotSupportedException();
+    }
+
+    /// <inheritdoc/>
+    public void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        ShapeChecks.CopyPages(from, to);
+        _pages.Copy(stream, from, to);
+    }
+
+    /// <inheritdoc/>
+    public void Recall(Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        ShapeChecks.Recall(source, state, batch, places, destination);
+        _states.Recall(source, state, batch, places, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Convolve(Tensor windows, Tensor weights, Tensor bias, Tensor destination)
+    {
+        ShapeChecks.Convolve(windows, weights, bias, destination);
+        _states.Convolve(windows, weights, bias, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Accumulate(RunningSum rule, Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        ShapeChecks.Accumulate(source, state, batch, places, destination);
+        _states.Accumulate(rule, source, state, batch, places, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Delta(DeltaRows rows, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
+    {
+        ShapeChecks.Delta(rows, state, batch, places, destination);
+        _states.Delta(rows, state, batch, places, destination);
     }
 }

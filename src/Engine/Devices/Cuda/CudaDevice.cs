@@ -23,7 +23,10 @@ public sealed partial class CudaDevice : IDevice
             _elements = new(_context);
             _products = new(_context, _elements);
             _experts = new(_context);
-            StartAttention(_context);
+            var tables = new StepTables(_context);
+            _pages = new(_context, tables);
+            _attending = new(_context, tables, new(_context));
+            _states = new(_context);
         }
         catch
         {
@@ -184,7 +187,6 @@ public sealed partial class CudaDevice : IDevice
     /// <summary>Waits for the work that was asked for and gives all memory back, that of the matrices included.</summary>
     public void Dispose()
     {
-        EndAttention();
         _context.Dispose();
     }
 }
