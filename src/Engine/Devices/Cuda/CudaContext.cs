@@ -28,8 +28,17 @@ sealed class CudaContext : IDisposable
         SharedBytes = Driver.Attribute(_device, DeviceAttribute.SharedBytes);
         _images = new(options, major * 10 + minor);
         _context = Driver.RetainContext(_device);
-        Enter();
-        Stream = new(this);
+        try
+        {
+            Enter();
+            Stream = new(this);
+        }
+        catch
+        {
+            Driver.ReleaseContext(_device);
+            Current = 0;
+            throw;
+        }
     }
 
     /// <summary>The driver.</summary>
@@ -83,15 +92,21 @@ sealed class CudaContext : IDisposable
         Driver.Free(address);
     }
 
-    /// <summary>Gives everything back.</summary>
+    /// <summary>Gives everything back. A device that has failed gives nothing back any more: its memory goes with the process.</summary>
     public void Dispose()
     {
-        Enter();
-        Stream.Dispose();
-        foreach (var module in _modules.Values) module.Dispose();
-        foreach (var address in _memory) Driver.Free(address);
+        try
+        {
+            Enter();
+            Stream.Dispose();
+            foreach (var module in _modules.Values) module.Dispose();
+            foreach (var address in _memory) Driver.Free(address);
+            Driver.ReleaseContext(_device);
+        }
+        catch (CudaException)
+        {
+        }
         _memory.Clear();
-        Driver.ReleaseContext(_device);
         Current = 0;
     }
 }

@@ -11,7 +11,9 @@ namespace Serving.Tests;
 /// </summary>
 static class CudaEmulator
 {
-    const string Kernels = "src/Engine/Devices/Cuda/Kernels", Emulator = "tests/Engine.Tests/Devices/Cuda/Emulator";
+    public const string Kernels = "src/Engine/Devices/Cuda/Kernels";
+
+    const string Emulator = "tests/Engine.Tests/Devices/Cuda/Emulator";
 
     static readonly Lazy<(string? Library, string Reason)> Built = new(Build);
 

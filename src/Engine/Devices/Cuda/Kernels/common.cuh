@@ -69,25 +69,27 @@ DEVICE float warp_sum(float value)
 
 // The sums of COUNT values (a power of two) over a warp: lane l gets that of value l * COUNT / 32. Halves change places, so that it takes
 // no more shuffles than there are lanes; each sum is added in the order of warp_sum.
-template <int COUNT> DEVICE float warp_sums(float (&values)[COUNT])
+template <int COUNT, int MASK = WARP / 2> DEVICE float warp_sums(float (&values)[COUNT])
 {
-    int mask = WARP / 2;
-    UNROLL
-    for (int half = COUNT / 2; half > 0; half /= 2)
+    if constexpr (COUNT == 1)
     {
-        bool upper = (lane() & mask) != 0;
+        float sum = values[0];
         UNROLL
-        for (int i = 0; i < half; i++)
-        {
-            float kept = upper ? values[i + half] : values[i], given = upper ? values[i] : values[i + half];
-            values[i] = kept + shuffle_xor(given, mask);
-        }
-        mask /= 2;
+        for (int mask = MASK; mask > 0; mask /= 2) sum += shuffle_xor(sum, mask);
+        return sum;
     }
-    float sum = values[0];
-    UNROLL
-    for (; mask > 0; mask /= 2) sum += shuffle_xor(sum, mask);
-    return sum;
+    else
+    {
+        bool upper = (lane() & MASK) != 0;
+        float kept[COUNT / 2];
+        UNROLL
+        for (int i = 0; i < COUNT / 2; i++)
+        {
+            float low = values[i], high = values[i + COUNT / 2];
+            kept[i] = (upper ? high : low) + shuffle_xor(upper ? low : high, MASK);
+        }
+        return warp_sums<COUNT / 2, MASK / 2>(kept);
+    }
 }
 
 template <typename T> DEVICE T warp_max(T value)

@@ -20,46 +20,57 @@ struct Stream { std::deque<std::function<Status()>> work; };
 struct Event { Stream* stream; bool passed; };
 struct Module { std::string source; };
 
+// The devices that there are: one as it should be, one with little memory, one that is too old, one that fails at its first launch.
+struct Device
+{
+    const char* name;
+    int major, minor;
+    size_t memory;
+    bool fails;
+    size_t taken;
+    Status fault; // stays until the process ends, as on a device
+    std::vector<Stream*> streams;
+};
+
+struct Block { size_t bytes; Device* device; };
+
 namespace
 {
     const size_t GUARD = 256;
+    Device devices[] = {
+        { "emulated on the host", 8, 0, (size_t)8 << 30, false },
+        { "emulated, small", 8, 0, (size_t)16 << 20, false },
+        { "emulated, old", 7, 5, (size_t)1 << 30, false },
+        { "emulated, broken", 8, 0, (size_t)1 << 30, true },
+    };
+    const int DEVICES = sizeof(devices) / sizeof(Device);
     std::recursive_mutex one_at_a_time;
-    std::map<char*, size_t> memory;
-    std::vector<Stream*> streams;
+    std::map<char*, Block> memory;
     emulator::Kernel* kernels;
-    size_t taken;
-    Status fault;
-    thread_local bool has_context;
+    thread_local Device* current;
 
-    size_t all_memory()
-    {
-        const char* given = getenv("SERVING_EMULATED_MEMORY");
-        return given ? strtoull(given, nullptr, 10) : (size_t)8 << 30;
-    }
-
-    // A fault stays until the process ends, as on a device.
     Status run(Stream* stream)
     {
-        while (fault == SUCCESS && !stream->work.empty())
+        while (current->fault == SUCCESS && !stream->work.empty())
         {
             auto work = std::move(stream->work.front());
             stream->work.pop_front();
-            fault = work();
+            current->fault = work();
         }
-        return fault;
+        return current->fault;
     }
 
     Status run_all()
     {
-        for (Stream* stream : streams) run(stream);
-        return fault;
+        for (Stream* stream : current->streams) run(stream);
+        return current->fault;
     }
 
     Status later(Stream* stream, std::function<Status()> work)
     {
         if (stream == nullptr) return INVALID_VALUE;
         stream->work.push_back(std::move(work));
-        return fault;
+        return current->fault;
     }
 
     // Whether bytes lie in one block of the device's memory.
@@ -68,7 +79,7 @@ namespace
         auto next = memory.upper_bound((char*)at);
         if (next == memory.begin()) return false;
         --next;
-        return (char*)at + bytes <= next->first + next->second;
+        return (char*)at + bytes <= next->first + next->second.bytes;
     }
 
     bool is_whole(char* block, size_t bytes)
@@ -93,36 +104,35 @@ emulator::Registered::Registered(const char* source, const char* name, Body body
 
 #define CALL extern "C" __attribute__((visibility("default"))) Status
 #define ENTER std::lock_guard<std::recursive_mutex> alone(one_at_a_time)
-#define NEEDS_CONTEXT ENTER; if (!has_context) return INVALID_CONTEXT
+#define NEEDS_CONTEXT ENTER; if (current == nullptr) return INVALID_CONTEXT
 
 CALL cuInit(unsigned) { return SUCCESS; }
 CALL cuDriverGetVersion(int* version) { *version = 12040; return SUCCESS; }
-CALL cuDeviceGetCount(int* count) { *count = getenv("SERVING_EMULATED_NO_DEVICE") ? 0 : 1; return SUCCESS; }
-CALL cuDeviceGet(int* device, int ordinal) { *device = ordinal; return ordinal == 0 ? SUCCESS : INVALID_DEVICE; }
-CALL cuDeviceGetName(char* name, int length, int) { snprintf(name, length, "emulated on the host"); return SUCCESS; }
-CALL cuDeviceTotalMem_v2(size_t* bytes, int) { *bytes = all_memory(); return SUCCESS; }
+CALL cuDeviceGetCount(int* count) { *count = DEVICES; return SUCCESS; }
+CALL cuDeviceGet(int* device, int ordinal) { *device = ordinal; return ordinal >= 0 && ordinal < DEVICES ? SUCCESS : INVALID_DEVICE; }
+CALL cuDeviceGetName(char* name, int length, int device) { snprintf(name, length, "%s", devices[device].name); return SUCCESS; }
 
-CALL cuDeviceGetAttribute(int* value, int attribute, int)
+CALL cuDeviceGetAttribute(int* value, int attribute, int device)
 {
     switch (attribute)
     {
         case 16: *value = 4; return SUCCESS;           // multiprocessors
-        case 75: *value = 8; return SUCCESS;           // compute capability, major
-        case 76: *value = 0; return SUCCESS;           // and minor
+        case 75: *value = devices[device].major; return SUCCESS;
+        case 76: *value = devices[device].minor; return SUCCESS;
         case 97: *value = 227 << 10; return SUCCESS;   // shared memory of a block by request
         default: *value = 0; return INVALID_VALUE;
     }
 }
 
-CALL cuDevicePrimaryCtxRetain(void** context, int) { *context = &memory; return SUCCESS; }
+CALL cuDevicePrimaryCtxRetain(void** context, int device) { *context = &devices[device]; return SUCCESS; }
 CALL cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
-CALL cuCtxSetCurrent(void* context) { has_context = context != nullptr; return SUCCESS; }
+CALL cuCtxSetCurrent(Device* context) { current = context; return SUCCESS; }
 
 CALL cuMemGetInfo_v2(size_t* free_bytes, size_t* total)
 {
     NEEDS_CONTEXT;
-    *total = all_memory();
-    *free_bytes = *total - taken;
+    *total = current->memory;
+    *free_bytes = current->memory - current->taken;
     return SUCCESS;
 }
 
@@ -130,13 +140,13 @@ CALL cuMemAlloc_v2(u64* address, size_t bytes)
 {
     NEEDS_CONTEXT;
     if (bytes == 0) return INVALID_VALUE;
-    if (bytes > all_memory() - taken) return OUT_OF_MEMORY;
+    if (bytes > current->memory - current->taken) return OUT_OF_MEMORY;
     size_t whole = (bytes + 2 * GUARD + 255) / 256 * 256;
     char* block = (char*)aligned_alloc(256, whole) + GUARD;
     memset(block - GUARD, 0xa5, whole);
     memset(block, 0xff, bytes);
-    memory[block] = bytes;
-    taken += bytes;
+    memory[block] = { bytes, current };
+    current->taken += bytes;
     *address = (u64)block;
     return SUCCESS;
 }
@@ -147,16 +157,16 @@ CALL cuMemFree_v2(u64 address)
     run_all();
     auto found = memory.find((char*)address);
     if (found == memory.end()) return INVALID_VALUE;
-    auto [block, bytes] = *found;
-    if (!is_whole(block, bytes))
+    auto [block, given] = *found;
+    if (!is_whole(block, given.bytes))
     {
-        fprintf(stderr, "emulated driver: something was written beside a block of %zu bytes\n", bytes);
-        return fault = LAUNCH_FAILED;
+        fprintf(stderr, "emulated driver: something was written beside a block of %zu bytes\n", given.bytes);
+        return given.device->fault = LAUNCH_FAILED;
     }
-    taken -= bytes;
+    given.device->taken -= given.bytes;
     memory.erase(found);
     free(block - GUARD);
-    return fault;
+    return current->fault;
 }
 
 CALL cuMemHostAlloc(void** address, size_t bytes, unsigned) { *address = aligned_alloc(64, (bytes + 63) / 64 * 64); return SUCCESS; }
@@ -179,20 +189,20 @@ CALL cuMemsetD8Async(u64 at, unsigned char value, size_t bytes, Stream* stream)
     return later(stream, [=] { memset((void*)at, value, bytes); return SUCCESS; });
 }
 
-CALL cuStreamCreate(Stream** stream, unsigned) { NEEDS_CONTEXT; streams.push_back(*stream = new Stream()); return SUCCESS; }
+CALL cuStreamCreate(Stream** stream, unsigned) { NEEDS_CONTEXT; current->streams.push_back(*stream = new Stream()); return SUCCESS; }
 CALL cuStreamSynchronize(Stream* stream) { NEEDS_CONTEXT; return run(stream); }
 
 CALL cuStreamDestroy_v2(Stream* stream)
 {
     NEEDS_CONTEXT;
     run(stream);
-    std::erase(streams, stream);
+    std::erase(current->streams, stream);
     delete stream;
-    return fault;
+    return current->fault;
 }
 
 CALL cuEventCreate(Event** event, unsigned) { NEEDS_CONTEXT; *event = new Event{ nullptr, true }; return SUCCESS; }
-CALL cuEventDestroy_v2(Event* event) { NEEDS_CONTEXT; run_all(); delete event; return fault; }
+CALL cuEventDestroy_v2(Event* event) { NEEDS_CONTEXT; run_all(); delete event; return current->fault; }
 
 CALL cuEventRecord(Event* event, Stream* stream)
 {
@@ -204,13 +214,13 @@ CALL cuEventRecord(Event* event, Stream* stream)
 CALL cuEventSynchronize(Event* event)
 {
     NEEDS_CONTEXT;
-    while (fault == SUCCESS && !event->passed)
+    while (current->fault == SUCCESS && !event->passed)
     {
         auto work = std::move(event->stream->work.front());
         event->stream->work.pop_front();
-        fault = work();
+        current->fault = work();
     }
-    return fault;
+    return current->fault;
 }
 
 // An image is what the emulated compiler made: the name of the source file whose kernels it stands for.
@@ -247,8 +257,9 @@ CALL cuLaunchKernel(emulator::Kernel* kernel, unsigned x, unsigned y, unsigned z
     if (x == 0 || y == 0 || z == 0 || y > 65535 || z > 65535 || threads == 0 || threads > 1024 || threads_y != 1 || threads_z != 1) return INVALID_VALUE;
     std::vector<unsigned char> arguments(kernel->argument_bytes);
     memcpy(arguments.data(), parameters[0], arguments.size());
-    return later(stream, [=]
+    return later(stream, [=]() -> Status
     {
+        if (current->fails) return LAUNCH_FAILED;
         const char* wrong = emulator::run(*kernel, { x, y, z }, (int)threads, shared_bytes, arguments.data());
         if (wrong) fprintf(stderr, "emulated driver: %s: %s\n", kernel->name, wrong);
         return wrong ? LAUNCH_FAILED : SUCCESS;
