@@ -130,9 +130,11 @@ sealed class EngineLoop : IDisposable
         var started = _clock.GetTimestamp();
         var step = _scheduler.Plan();
         if (step.Rows == 0) return false;
+        var planned = _clock.GetTimestamp();
+        Draft();
         Fill(step);
         var (sequences, rows) = (step.Sequences.Length, step.Rows);
-        long planned = _clock.GetTimestamp(), computed = planned;
+        long drafted = _clock.GetTimestamp(), computed = drafted;
         try
         {
             _copies.Flush();
@@ -153,7 +155,7 @@ sealed class EngineLoop : IDisposable
         _pace.Stepped(rows, Door.Limits.MaxSequences - _scheduler.Running.Count, _clock.GetElapsedTime(started));
         (_steps, _rows, _largestBatch) = (_steps + 1, _rows + rows, Math.Max(_largestBatch, sequences));
         _metrics.Stepped(sequences, rows, new(
-            _clock.GetElapsedTime(started, planned), _clock.GetElapsedTime(planned, computed), _clock.GetElapsedTime(computed)));
+            _clock.GetElapsedTime(started, planned), _clock.GetElapsedTime(planned, drafted), _clock.GetElapsedTime(drafted, computed), _clock.GetElapsedTime(computed)));
         return true;
     }
 
@@ -211,6 +213,18 @@ sealed class EngineLoop : IDisposable
 
             if (generation.IsCancelled) _delivery.End(generation, FinishReason.Cancelled);
             else _delivery.EndStopped(generation);
+        }
+    }
+
+    void Draft()
+    {
+        try
+        {
+            _scheduler.Draft();
+        }
+        catch (Exception exception)
+        {
+            EngineLog.DraftFailed(_diagnostics.Logger, exception);
         }
     }
 

@@ -3,6 +3,7 @@ using Serving.Cache;
 using Serving.Diagnostics;
 using Serving.Model;
 using Serving.Scheduling;
+using Serving.Scheduling.Drafting;
 
 namespace Serving;
 
@@ -12,11 +13,11 @@ public sealed class LlmEngine : IAsyncDisposable
     readonly EngineLoop _loop;
     readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Starts an engine on a decoder whose cache has this layout and this size.</summary>
+    /// <summary>Starts an engine on a decoder whose cache has this layout and this size; guesses are prompt look-ups if no drafter makes them.</summary>
     public LlmEngine(
-        IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, EngineDiagnostics? diagnostics = null)
+        IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, EngineDiagnostics? diagnostics = null, IDrafter? drafter = null)
     {
-        _loop = new(decoder, layout, size, options, diagnostics ?? new());
+        _loop = new(decoder, layout, size, options, diagnostics ?? new(), drafter);
         (VocabularySize, HiddenSize) = (decoder.VocabularySize, decoder.HiddenSize);
         new Thread(() =>
         {

@@ -14,27 +14,33 @@ public sealed class LoadedModel : IAsyncDisposable
     readonly LatentCache _cache;
     readonly StateMemory _states;
     readonly Decoder _decoder;
+    readonly DraftCheckpoint? _draft;
 
-    /// <summary>Brings a checkpoint to a device and starts an engine on it.</summary>
+    /// <summary>Brings a checkpoint to a device, and beside it one that guesses for it if there is one, and starts an engine on them.</summary>
     /// <exception cref="CheckpointException">The checkpoint is not a model that is served; the message says why.</exception>
     /// <exception cref="ArgumentException">An option is out of range, or the cache too small for a page.</exception>
-    public LoadedModel(Checkpoint checkpoint, IDevice device, EngineOptions options, EngineDiagnostics? diagnostics = null)
+    public LoadedModel(Checkpoint checkpoint, IDevice device, EngineOptions options, EngineDiagnostics? diagnostics = null, Checkpoint? draft = null)
     {
         options = options.Checked();
         (Checkpoint, _device) = (checkpoint, device);
+        _draft = draft is null ? null : new(draft, checkpoint, options);
         var ledger = checkpoint.OpenLedger();
         var plan = ModelTypes.Plan(new(checkpoint.Config, ledger));
         var longest = Math.Min(options.MaxModelLength ?? int.MaxValue, plan.MaxLength);
         var paths = new NumericPaths(plan, options.Execution, Label(options));
         Plan = plan with { Expands = paths.Expands(longest) };
         Layout = new([.. Plan.Attentions], options.PageTokens ?? CacheLayout.PageTokensFor(Plan.Attentions), options.CacheType);
+        // Both caches hold the same tokens.
+        var ownShare = Layout.BytesPerToken / (Layout.BytesPerToken + (_draft?.Layout.BytesPerToken ?? 0));
+        var cacheBytes = options.CacheBytes ?? DefaultCacheBytes(options, longest, ownShare, draft?.ByteLength ?? 0);
         Size = Layout.SizeWithin(
-            options.CacheBytes ?? DefaultCacheBytes(options, longest), longest, options.TokensPerStep, options.MaxSequences,
+            (long)(cacheBytes * ownShare), longest, options.TokensPerStep, options.Drafting is null ? options.MaxSequences : 2 * options.MaxSequences,
             options.EnablePrefixCaching ? options.SnapshotBytes : 0);
         (_cache, _states) = (new(device, Layout, Size.Pages), new(device, Layout.States, Size));
         _decoder = new(Plan, new(ledger, device, options.RoundWeights), device, _cache, _states, options.TokensPerStep);
         ledger.Close();
-        Engine = new(_decoder, Layout, Size, options with { MaxModelLength = longest, PathOf = paths.Of }, diagnostics);
+        var drafter = _draft?.Place(device, options, (long)(cacheBytes * (1 - ownShare)), longest, Plan.VocabularySize);
+        Engine = new(_decoder, Layout, Size, options with { MaxModelLength = longest, PathOf = paths.Of }, diagnostics, drafter);
     }
 
     /// <summary>The checkpoint.</summary>
@@ -76,14 +82,15 @@ public sealed class LoadedModel : IAsyncDisposable
         _decoder.Dispose();
         _cache.Dispose();
         _states.Dispose();
+        _draft?.Dispose();
         _device.Dispose();
         Checkpoint.Dispose();
     }
 
     /// <summary>Half of what the weights leave, but no more than all sequences at full length could fill.</summary>
-    long DefaultCacheBytes(EngineOptions options, int longest) => Math.Min(
-        Math.Max(0, _device.FreeBytes - Checkpoint.ByteLength) / 2,
-        (Layout.SequenceBytes(longest, options.TokensPerStep) + 2 * Layout.States.PlaceBytes) * options.MaxSequences);
+    long DefaultCacheBytes(EngineOptions options, int longest, double ownShare, long draftBytes) => Math.Min(
+        Math.Max(0, _device.FreeBytes - Checkpoint.ByteLength - draftBytes) / 2,
+        (long)((Layout.SequenceBytes(longest, options.TokensPerStep) + 2 * Layout.States.PlaceBytes) * options.MaxSequences / ownShare));
 
     string Label(EngineOptions options) => $"{Checkpoint.Name}|{_device.Description}|{options.CacheType}|{options.RoundWeights}";
 }

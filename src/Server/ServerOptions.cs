@@ -121,5 +121,8 @@ sealed record EngineSettings
     /// <summary>How answers are guessed ahead where requests do not say.</summary>
     public DraftOptions? Drafting { get; init; }
 
+    /// <summary>Folder or file of the model that guesses; null for prompt look-up.</summary>
+    public string? DraftModel { get; init; }
+
     public int? Threads { get; init; }
 }

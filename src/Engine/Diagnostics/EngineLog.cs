@@ -17,6 +17,9 @@ static partial class EngineLog
     [LoggerMessage(4, LogLevel.Information, "The engine stopped after {Steps} steps and {Tokens} generated tokens.")]
     public static partial void Stopped(ILogger logger, long steps, long tokens);
 
+    [LoggerMessage(6, LogLevel.Error, "What guesses ahead failed: there are no guesses from here on, and answers are the same without.")]
+    public static partial void DraftFailed(ILogger logger, Exception exception);
+
     [LoggerMessage(5, LogLevel.Critical, "The engine's thread ended: what was asked is failed, and nothing more is taken.")]
     public static partial void LoopFailed(ILogger logger, Exception exception);
 }

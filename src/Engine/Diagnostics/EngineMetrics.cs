@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 namespace Serving.Diagnostics;
 
 /// <summary>Where a step's time went.</summary>
-readonly record struct StepTimes(TimeSpan Schedule, TimeSpan Forward, TimeSpan Sample);
+readonly record struct StepTimes(TimeSpan Schedule, TimeSpan Draft, TimeSpan Forward, TimeSpan Sample);
 
 /// <summary>The engine's instruments: names that dashboards know where OpenTelemetry has some, seconds and counts everywhere.</summary>
 sealed class EngineMetrics : IDisposable
@@ -12,7 +12,7 @@ sealed class EngineMetrics : IDisposable
     public const string MeterName = "Serving.Engine";
 
     static readonly KeyValuePair<string, object?>
-        Schedule = new("phase", "schedule"), Forward = new("phase", "forward"), Sample = new("phase", "sample"),
+        Schedule = new("phase", "schedule"), Draft = new("phase", "draft"), Forward = new("phase", "forward"), Sample = new("phase", "sample"),
         Unseen = new("reason", "unseen"), Short = new("reason", "short"), Reported = new("reason", "reported"),
         Held = new("state", "held"), Cached = new("state", "cached"), Free = new("state", "free");
 
@@ -73,6 +73,7 @@ sealed class EngineMetrics : IDisposable
         _sequences.Record(sequences);
         _rows.Record(rows);
         _step.Record(times.Schedule.TotalSeconds, Schedule);
+        _step.Record(times.Draft.TotalSeconds, Draft);
         _step.Record(times.Forward.TotalSeconds, Forward);
         _step.Record(times.Sample.TotalSeconds, Sample);
     }

@@ -18,6 +18,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     readonly WaitingLines _waiting = new();
     readonly StepBatch _step = new(tokensPerStep);
     readonly List<Sequence> _drafting = [];
+    IDrafter? _drafter = drafter;
     int _seats;
     long _arrivals;
     (Sequence? Head, long Returned) _blocked;
@@ -54,8 +55,48 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         while (!_step.Preempted && _step.Left > 0 && _waiting.Next is { } next && TryAdmit(next))
             _step.Add(next, ShareOf(next));
         TopUp();
-        Draft();
         return _step;
+    }
+
+    /// <summary>
+    /// Adds guesses to the planned step. They take what is left of its rows, and never a page that somebody holds: nobody is preempted for
+    /// them, and after the step they are gone. When the drafter fails there are no more guesses, and its exception is the caller's to tell.
+    /// </summary>
+    public void Draft()
+    {
+        if (_drafter is null) return;
+        _drafting.Clear();
+        var (left, sequences) = (_step.Left, _step.Sequences.Length);
+        foreach (var sequence in _step.Sequences)
+        {
+            sequence.GuessRoom = sequence.Drafting is { } options && sequence.PromptPublished && sequence.Completes && sequences <= options.MostSequences
+                ? Math.Max(0, Math.Min(Math.Min(options.Tokens, left), Math.Min(
+                    sequence.LengthLimit - sequence.Known.Length - 1,
+                    pages.NextSnapshot(sequence.Tables, sequence.Known.Length - 1, sequence.Request.Prompt.Length) - sequence.Known.Length - 1)))
+                : 0;
+            if (sequence.GuessRoom == 0) continue;
+            left -= sequence.GuessRoom;
+            _drafting.Add(sequence);
+        }
+
+        if (_drafting.Count == 0) return;
+        try
+        {
+            _drafter.Draft(CollectionsMarshal.AsSpan(_drafting));
+        }
+        catch
+        {
+            foreach (var sequence in _drafting) Forget(sequence);
+            _drafter = null;
+            throw;
+        }
+
+        foreach (var sequence in _drafting)
+        {
+            if (sequence.Drafted > 0 && !pages.TryDraft(sequence.Tables, sequence.Known.Length)) sequence.Rollback();
+            sequence.GuessRoom = sequence.Drafted;
+            _step.Add(sequence, sequence.Drafted);
+        }
     }
 
     /// <summary>
@@ -120,32 +161,10 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         }
     }
 
-    // Guesses take what is left of a step, and never a page that somebody needs: nobody is preempted for them, and after the step they are gone.
-    void Draft()
+    static void Forget(Sequence sequence)
     {
-        if (drafter is null) return;
-        _drafting.Clear();
-        var (left, sequences) = (_step.Left, _step.Sequences.Length);
-        foreach (var sequence in _step.Sequences)
-        {
-            sequence.GuessRoom = sequence.Drafting is { } options && sequence.PromptPublished && sequence.Completes && sequences <= options.MostSequences
-                ? Math.Max(0, Math.Min(Math.Min(options.Tokens, left), Math.Min(
-                    sequence.LengthLimit - sequence.Known.Length - 1,
-                    pages.NextSnapshot(sequence.Tables, sequence.Known.Length - 1, sequence.Request.Prompt.Length) - sequence.Known.Length - 1)))
-                : 0;
-            if (sequence.GuessRoom == 0) continue;
-            left -= sequence.GuessRoom;
-            _drafting.Add(sequence);
-        }
-
-        if (_drafting.Count == 0) return;
-        drafter.Draft(CollectionsMarshal.AsSpan(_drafting));
-        foreach (var sequence in _drafting)
-        {
-            if (sequence.Drafted > 0 && !pages.TryDraft(sequence.Tables, sequence.Known.Length)) sequence.Rollback();
-            sequence.GuessRoom = sequence.Drafted;
-            _step.Add(sequence, sequence.Drafted);
-        }
+        sequence.Rollback();
+        sequence.GuessRoom = 0;
     }
 
     // A state is as it was before the guesses, or behind all of them: those that were right are computed again where others were wrong.
@@ -212,6 +231,6 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         _seats -= 1 + sequence.Forks.Length;
         foreach (var fork in sequence.Forks) pages.Release(fork.Tables);
         pages.Release(sequence.Tables);
-        if (sequence.Drafting is not null) drafter?.Forget(sequence);
+        if (sequence.Drafting is not null) _drafter?.Forget(sequence);
     }
 }

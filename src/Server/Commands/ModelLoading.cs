@@ -56,11 +56,13 @@ static partial class ModelLoading
         // The vocabulary and the weights each take their time, and neither needs the other.
         var text = Task.Run(() => (CheckpointTokenizer.Load(checkpoint), TemplateOf(checkpoint, options.ChatTemplate)));
         IDevice? device = null;
+        Checkpoint? draft = null;
         LoadedModel? loaded = null;
         try
         {
+            draft = options.Engine.DraftModel is { } path ? Checkpoint.Open(path) : null;
             device = DeviceOf(options.Engine);
-            loaded = new LoadedModel(checkpoint, device, EngineOptionsOf(options.Engine), diagnostics);
+            loaded = new LoadedModel(checkpoint, device, EngineOptionsOf(options.Engine), diagnostics, draft);
             var (tokenizer, template) = text.GetAwaiter().GetResult();
             return new(options.Seed)
             {
@@ -83,6 +85,7 @@ static partial class ModelLoading
             else
             {
                 device?.Dispose();
+                draft?.Dispose();
                 checkpoint.Dispose();
             }
             throw;

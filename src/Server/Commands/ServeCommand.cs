@@ -74,7 +74,9 @@ static class ServeCommand
     };
 
     /// <summary>What is handed on to the engine.</summary>
-    public static EngineSettings EngineFrom(SettingReader read) => new()
+    public static EngineSettings EngineFrom(SettingReader read) => EngineFrom(read, SpeculativeConfig.From(read));
+
+    static EngineSettings EngineFrom(SettingReader read, SpeculativeConfig speculation) => new()
     {
         Device = read.OneOf(Settings.Device, "auto", "cpu", "cuda", "reference"),
         Dtype = read.OneOf(Settings.Dtype, "auto", "float32", "bfloat16"),
@@ -90,7 +92,8 @@ static class ServeCommand
         MaxQueuedTokens = read.Long(Settings.MaxQueuedTokens, 1, long.MaxValue),
         MaxQueueTime = read.Integer(Settings.MaxQueueSeconds, 1, 86_400) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
         PrefixCaching = read.Switch(Settings.EnablePrefixCaching),
-        Drafting = SpeculativeConfig.From(read),
+        Drafting = speculation.Drafting,
+        DraftModel = speculation.Model,
         PinsThreads = read.Switch(Settings.PinThreads),
         Threads = read.Integer(Settings.Threads, 1, 1024),
     };

@@ -50,8 +50,12 @@ public sealed class RandomScheduleTests
         var layout = random.Next(2) == 0 ? Layouts.Of(pageTokens, groups) : Layouts.WithState(pageTokens, groups);
         var options = RandomSchedule.Options(random);
         var size = RandomSchedule.Size(layout, options, random);
-        var drafter = random.Next(4) == 0 ? (IDrafter)new PromptLookup()
-            : new Foretelling(sequence => LoneModel.Say(layout, sequence, FakeDecoder.DefaultVocabulary).Tokens, random);
+        var drafter = random.Next(4) switch
+        {
+            0 => (IDrafter)new PromptLookup(),
+            1 => RandomDraftModel(random.Next(3) == 0 ? RandomGroups(random) : groups, pageTokens, random),
+            _ => new Foretelling(sequence => LoneModel.Say(layout, sequence, FakeDecoder.DefaultVocabulary).Tokens, random),
+        };
         using var lab = new EngineLab(layout, size, options, drafter: drafter);
         RandomSchedule.Play(lab, random);
         foreach (var generation in lab.Generations) Judge(lab, generation);
@@ -66,6 +70,13 @@ public sealed class RandomScheduleTests
         3 => [new(Window: random.Next(1, 6)), new(Window: random.Next(6, 16), Chunk: random.Next(2, 9))],
         _ => [RowPolicy.All],
     };
+
+    static DraftModel RandomDraftModel(RowPolicy[] groups, int pageTokens, Random random)
+    {
+        var layout = Layouts.Of(pageTokens, groups);
+        Cache.CacheSize size = new([.. layout.Groups.Select(_ => random.Next(1, 40))]);
+        return new(new FakeDecoder(layout, size.Pages), new(layout, size, random.Next(2) == 0), FakeDecoder.DefaultVocabulary, random.Next(10, 50), random.Next(6, RandomSchedule.MostRows));
+    }
 
     static void Judge(EngineLab lab, Generation generation)
     {

@@ -199,6 +199,7 @@ public sealed class SchedulerTests
                 });
             var before = GC.GetAllocatedBytesForCurrentThread();
             var batch = scheduler.Plan();
+            scheduler.Draft();
             var planned = GC.GetAllocatedBytesForCurrentThread();
             foreach (var sequence in batch.Sequences)
                 if (sequence.Drafted > step % 3) sequence.Confirm();

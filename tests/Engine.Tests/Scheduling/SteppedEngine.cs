@@ -11,10 +11,11 @@ namespace Serving.Tests;
 class SteppedEngine : IDisposable
 {
     readonly List<Generation> _generations = [];
+    readonly DraftModel? _draft;
 
     public SteppedEngine(IDecoder decoder, CacheLayout layout, CacheSize size, EngineOptions options, TimeProvider? clock = null, IDrafter? drafter = null)
     {
-        Layout = layout;
+        (Layout, _draft) = (layout, drafter as DraftModel);
         Loop = new(decoder, layout, size, options with { PageTokens = layout.PageTokens }, new() { Clock = clock ?? new StillClock() }, drafter);
     }
 
@@ -46,8 +47,11 @@ class SteppedEngine : IDisposable
         throw new InvalidOperationException($"Not done after {most} steps: {Figures}");
     }
 
-    public void Check() =>
+    public void Check()
+    {
         Loop.Pages.Check([.. _generations.SelectMany(generation => generation.Sequences).Select(sequence => sequence.Tables)]);
+        _draft?.Pages.Check([.. _draft.Tables]);
+    }
 
     /// <summary>Fails unless every sequence is over and no page is held.</summary>
     public void CheckNothingIsLeft()
@@ -55,6 +59,7 @@ class SteppedEngine : IDisposable
         Check();
         var open = _generations.SelectMany(generation => generation.Sequences).Where(sequence => sequence.State != SequenceState.Finished);
         Assert.Empty(open.Select(sequence => $"{sequence.State}, {sequence.Computed} of {sequence.Known.Length} tokens computed"));
+        Assert.Empty(_draft?.Tables ?? []);
         Assert.Equal((0, 0, 0), (Figures.PagesHeld, Figures.Running, Figures.Waiting));
     }
 

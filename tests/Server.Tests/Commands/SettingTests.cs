@@ -70,6 +70,9 @@ public sealed class SettingTests : IDisposable
     [InlineData("--speculative-config {\"method\":\"eagle\",\"num_speculative_tokens\":4}", "must hold 'method' as")]
     [InlineData("--speculative-config {\"num_speculative_token\":4}", "names 'num_speculative_token'; it may hold method, ")]
     [InlineData("--speculative-config {\"num_speculative_tokens\":4,\"prompt_lookup_min\":99}", "must be between 1 and 64")]
+    [InlineData("--speculative-config {\"method\":\"draft_model\"}", "lacks 'model'")]
+    [InlineData("--speculative-config {\"method\":\"ngram\",\"model\":\"m\"}", "which the method ngram has no use for")]
+    [InlineData("--speculative-config {\"model\":4}", "'model' as a text")]
     [InlineData("--config /nowhere/settings.json", "The settings file cannot be read")]
     public void A_mistake_is_answered_in_one_sentence(string arguments, string message)
     {
@@ -99,6 +102,15 @@ public sealed class SettingTests : IDisposable
         Assert.Null(Options([]).Engine.Drafting);
         var options = json is null ? Options(["--num-speculative-tokens", "5"]) : Options(["--speculative-config", json], ("SERVING_NUM_SPECULATIVE_TOKENS", "5"));
         Assert.Equal(new(tokens) { ShortestMatch = shortest, LongestMatch = longest, MostSequences = sequences }, options.Engine.Drafting);
+    }
+
+    [Fact]
+    public void A_draft_model_may_be_named_plainly()
+    {
+        var plain = Options(["--speculative-model", "d"]).Engine;
+        Assert.Equal((new(4), "d"), (plain.Drafting, plain.DraftModel));
+        var config = Options(["--speculative-config", """{"model": "d", "num_speculative_tokens": 2}"""]).Engine;
+        Assert.Equal((new(2), "d"), (config.Drafting, config.DraftModel));
     }
 
     [Fact]

@@ -27,8 +27,9 @@ static class Settings
         new("request-timeout-seconds", null, "Longest that a request may take; clients may ask for less with the header x-request-timeout-ms.");
     public static readonly Setting EnablePrefixCaching = new("enable-prefix-caching", "true", "Share computed prefixes among requests.") { IsSwitch = true };
     public static readonly Setting SpeculativeConfig = new("speculative-config", null,
-        "Guesses ahead, which never change an answer: {\"method\": \"ngram\", \"num_speculative_tokens\": 4, \"prompt_lookup_max\": 5, \"prompt_lookup_min\": 2, \"disable_by_batch_size\": 8}.");
+        "Guesses ahead, which never change an answer: {\"method\": \"ngram\", \"num_speculative_tokens\": 4, \"prompt_lookup_max\": 5, \"prompt_lookup_min\": 2, \"disable_by_batch_size\": 8}, or {\"method\": \"draft_model\", \"model\": PATH, \"num_speculative_tokens\": 4}.");
     public static readonly Setting NumSpeculativeTokens = new("num-speculative-tokens", null, "Tokens guessed ahead in a step, if requests do not say; the same as in --speculative-config.");
+    public static readonly Setting SpeculativeModel = new("speculative-model", null, "Checkpoint of a smaller model with the same vocabulary that guesses; the same as 'model' in --speculative-config.");
     public static readonly Setting ChatTemplate = new("chat-template", null, "File of a chat template that replaces the checkpoint's own.");
     public static readonly Setting GenerationConfig = new("generation-config", "auto", "Sampling defaults: auto (the checkpoint's) or none.");
     public static readonly Setting MaxLogprobs = new("max-logprobs", "20", "Most alternatives that a request may ask for.");
@@ -66,7 +67,7 @@ static class Settings
     /// <summary>What the engine is built with, whichever command builds it.</summary>
     public static readonly Setting[] OfEngine =
         [Device, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads,
-            SpeculativeConfig, NumSpeculativeTokens];
+            SpeculativeConfig, SpeculativeModel, NumSpeculativeTokens];
 
     public static readonly Setting[] All =
     [
