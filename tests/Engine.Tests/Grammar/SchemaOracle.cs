@@ -30,20 +30,35 @@ sealed class SchemaOracle(JsonElement root)
         "exclusiveMaximum" => value.ValueKind != JsonValueKind.Number || Number(value) < wanted.GetDecimal(),
         "minLength" => value.ValueKind != JsonValueKind.String || value.GetString()!.EnumerateRunes().Count() >= wanted.GetInt32(),
         "maxLength" => value.ValueKind != JsonValueKind.String || value.GetString()!.EnumerateRunes().Count() <= wanted.GetInt32(),
-        "pattern" => value.ValueKind != JsonValueKind.String || Regex.IsMatch(value.GetString()!, wanted.GetString()!, RegexOptions.ECMAScript),
+        "pattern" => value.ValueKind != JsonValueKind.String || Matches(wanted.GetString()!, value.GetString()!),
         "minItems" => value.ValueKind != JsonValueKind.Array || value.GetArrayLength() >= wanted.GetInt32(),
         "maxItems" => value.ValueKind != JsonValueKind.Array || value.GetArrayLength() <= wanted.GetInt32(),
         "required" => value.ValueKind != JsonValueKind.Object || wanted.EnumerateArray().All(name => value.TryGetProperty(name.GetString()!, out _)),
         "properties" => value.ValueKind != JsonValueKind.Object || value.EnumerateObject().All(member =>
             !wanted.TryGetProperty(member.Name, out var own) || Holds(own, member.Value)),
         "additionalProperties" => value.ValueKind != JsonValueKind.Object || value.EnumerateObject().All(member =>
-            (schema.TryGetProperty("properties", out var named) && named.TryGetProperty(member.Name, out _)) || Holds(wanted, member.Value)),
+            (schema.TryGetProperty("properties", out var named) && named.TryGetProperty(member.Name, out _))
+            || (schema.TryGetProperty("patternProperties", out var patterns) && patterns.EnumerateObject().Any(pattern => Matches(pattern.Name, member.Name)))
+            || Holds(wanted, member.Value)),
         "prefixItems" => value.ValueKind != JsonValueKind.Array || wanted.EnumerateArray().Zip(value.EnumerateArray()).All(pair => Holds(pair.First, pair.Second)),
         "items" => value.ValueKind != JsonValueKind.Array || value.EnumerateArray()
             .Skip(schema.TryGetProperty("prefixItems", out var prefix) ? prefix.GetArrayLength() : 0).All(item => Holds(wanted, item)),
+        "minProperties" => value.ValueKind != JsonValueKind.Object || Names(value).Count() >= wanted.GetInt32(),
+        "maxProperties" => value.ValueKind != JsonValueKind.Object || Names(value).Count() <= wanted.GetInt32(),
+        "propertyNames" => value.ValueKind != JsonValueKind.Object || Names(value).All(name => Holds(wanted, JsonSerializer.SerializeToElement(name))),
+        "patternProperties" => value.ValueKind != JsonValueKind.Object || value.EnumerateObject().All(member =>
+            wanted.EnumerateObject().All(pattern => !Matches(pattern.Name, member.Name) || Holds(pattern.Value, member.Value))),
+        "multipleOf" => value.ValueKind != JsonValueKind.Number || Number(value) % wanted.GetDecimal() == 0,
+        "uniqueItems" => value.ValueKind != JsonValueKind.Array || !wanted.GetBoolean()
+            || value.EnumerateArray().Select((item, i) => value.EnumerateArray().Take(i).All(other => !JsonElement.DeepEquals(item, other))).All(isNew => isNew),
+        "not" => !Holds(wanted, value),
         "$defs" => true,
         _ => throw new ArgumentException($"The oracle does not know '{keyword}'."),
     };
+
+    static bool Matches(string pattern, string text) => Regex.IsMatch(text, pattern, RegexOptions.ECMAScript);
+
+    static IEnumerable<string> Names(JsonElement value) => value.EnumerateObject().Select(member => member.Name).Distinct();
 
     JsonElement Resolve(string reference) =>
         reference.Split('/').Skip(1).Aggregate(root, (at, name) => at.GetProperty(name));

@@ -39,6 +39,7 @@ sealed class NullableRules
             Expr.Repeat repeat => repeat.Min == 0 || Of(repeat.Item),
             Expr.Listing listing => listing.Items.Any(item => Of(item.Item)),
             Expr.Call call => Of(call.Callee),
+            Expr.Graph graph => graph.Nodes[0].Ends,
             _ => false,
         };
     }

@@ -99,6 +99,8 @@ sealed class RuleCompiler(TokenTrie trie, IReadOnlyDictionary<Definition, Rule> 
                 return List(net, from, listing, nullable, depth);
             case Expr.Repeat repeat when IsCounted(repeat):
                 return net.Call(from, Repetition(repeat, nullable));
+            case Expr.Graph graph:
+                return net.Graph(from, graph);
             default:
                 return WriteOut(net, from, (Expr.Repeat)expression, nullable, depth);
         }
@@ -183,6 +185,7 @@ sealed class RuleCompiler(TokenTrie trie, IReadOnlyDictionary<Definition, Rule> 
             Expr.Sequence sequence => Sum(sequence.Items),
             Expr.Choice choice => Sum(choice.Items),
             Expr.Listing listing => Sum([.. listing.Items.Select(item => item.Item)]),
+            Expr.Graph graph => Math.Min(WrittenOut, graph.Nodes.Length),
             Expr.Repeat repeat => (int)Math.Min(WrittenOut, (long)Size(repeat.Item, depth + 1) * (repeat.Max ?? repeat.Min + 1)),
             _ => 1,
         };

@@ -43,6 +43,22 @@ sealed class RuleNet(GrammarBudget budget)
         return to;
     }
 
+    /// <summary>Writes an automaton in; returns where its texts end.</summary>
+    public int Graph(int from, Expr.Graph graph)
+    {
+        var end = Add();
+        int[] places = [.. graph.Nodes.Select(_ => Add())];
+        Skip(from, places[0]);
+        foreach (var (node, place) in graph.Nodes.Zip(places))
+        {
+            if (node.Ends)
+                Skip(place, end);
+            foreach (var (low, high, target) in node.Ways)
+                _bytes[place].Add((low, high, places[target]));
+        }
+        return end;
+    }
+
     /// <summary>The states that the given ones reach by empty steps, ascending.</summary>
     public ImmutableArray<int> Closure(IEnumerable<int> states)
     {

@@ -53,6 +53,12 @@ public abstract record Expr
     internal sealed record Listing(ImmutableArray<(Expr Item, bool IsRequired)> Items, Expr Separator) : Expr;
 
     internal sealed record Call(Definition Callee) : Expr;
+
+    /// <summary>An automaton over bytes as it is; the first node is where it begins.</summary>
+    internal sealed record Graph(ImmutableArray<Node> Nodes) : Expr;
+
+    /// <summary>A place of a <see cref="Graph"/>: whether the text may end there, and the ways on, whose ranges of bytes do not overlap.</summary>
+    internal sealed record Node(bool Ends, ImmutableArray<(byte Low, byte High, int Target)> Ways);
 }
 
 /// <summary>A named rule, which may call itself. Equal to itself alone.</summary>

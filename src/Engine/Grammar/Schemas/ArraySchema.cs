@@ -9,9 +9,6 @@ sealed class ArraySchema(List<SchemaPlace> places, SchemaReader reader)
 {
     public Expr ToExpr()
     {
-        foreach (var place in places)
-            if (place.Json.TryGetProperty("uniqueItems", out var unique) && unique.ValueKind != JsonValueKind.False)
-                throw place.Unsupported("uniqueItems");
         var rest = Item(int.MaxValue);
         var own = places.Max(place => Prefix(place)?.GetArrayLength() ?? 0);
         var min = Counts.Most(places, "minItems") ?? 0;
@@ -22,6 +19,10 @@ sealed class ArraySchema(List<SchemaPlace> places, SchemaReader reader)
             return Expr.Nothing;
         if (max == 0)
             return Expr.OneOf([Expr.Text("[]"), Expr.Text("[ ]")]);
+        if (max is null or > 1 && places.FindIndex(IsUnique) is >= 0 and var unique)
+            return own == 0 && reader.Values(Constraints(0)!.Value) is { Count: <= UniqueItems.Most } values
+                ? new UniqueItems(values, min, max).ToExpr()
+                : throw places[unique].Unsupported($"uniqueItems but of at most {UniqueItems.Most} values of an enum");
         var first = own > 0 ? Item(0) : rest;
         var items = Expr.Of(first ?? Expr.Nothing, Further(Math.Min(own, max ?? int.MaxValue), rest, min, max));
         return min > 0 ? JsonText.Filled("[", "]", items) : JsonText.Braced("[", "]", items);
@@ -41,8 +42,12 @@ sealed class ArraySchema(List<SchemaPlace> places, SchemaReader reader)
         return further;
     }
 
+    static bool IsUnique(SchemaPlace place) => place.Json.TryGetProperty("uniqueItems", out var unique) && unique.ValueKind != JsonValueKind.False;
+
+    Expr? Item(int index) => Constraints(index) is { } constraints ? reader.Of(constraints) : null;
+
     /// <summary>What all schemas say of the item at a place; null where one forbids it.</summary>
-    Expr? Item(int index)
+    ImmutableArray<SchemaPlace>? Constraints(int index)
     {
         var found = ImmutableArray.CreateBuilder<SchemaPlace>();
         foreach (var place in places)
@@ -55,7 +60,7 @@ sealed class ArraySchema(List<SchemaPlace> places, SchemaReader reader)
             if (schema is { } given)
                 found.Add(given);
         }
-        return reader.Of(found.DrainToImmutable());
+        return found.DrainToImmutable();
     }
 
     /// <summary>The schemas of the first items, in the older spelling too: a list under items.</summary>

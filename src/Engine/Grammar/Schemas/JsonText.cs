@@ -88,6 +88,10 @@ static class JsonText
         return Expr.OneOf([.. plain.IsEmpty ? [] : (Expr[])[plain.ToUtf8()], .. escaped.Select(c => Expr.Text(Escape((char)c)))]);
     }
 
+    /// <summary>A string as <see cref="InString"/> spells each of its characters.</summary>
+    public static string SpellInString(string value) =>
+        $"\"{string.Concat(value.EnumerateRunes().Select(rune => Plain.Contains(rune.Value) ? rune.ToString() : Escape((char)rune.Value)))}\"";
+
     static string Escape(char character) => character switch
     {
         '"' => "\\\"",

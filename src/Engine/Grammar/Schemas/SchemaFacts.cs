@@ -11,32 +11,38 @@ sealed class SchemaFacts(List<SchemaPlace> places)
     /// <summary>Assertions that speak of values of one type; a schema with some of them and no type means that type.</summary>
     static readonly Dictionary<string, string[]> TypeOfKeyword = new()
     {
-        ["object"] = ["properties", "required", "additionalProperties"],
+        ["object"] = ["properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties", "maxProperties"],
         ["array"] = ["items", "prefixItems", "minItems", "maxItems", "uniqueItems", "additionalItems"],
         ["string"] = ["pattern", "format", "minLength", "maxLength"],
         ["number"] = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
     };
 
+    readonly Exclusions _excluded = new(places);
+
     public Expr ToExpr(SchemaReader reader)
     {
-        var types = Types();
-        if (Values() is { } values)
-            return Literals(values, types);
-        return Expr.OneOf([.. types.Select(type => OfType(type, reader))]);
+        if (Allowed() is { } values)
+            return Expr.OneOf(values.Select(JsonText.Literal));
+        return Expr.OneOf([.. _excluded.Without(Types()).Select(type => OfType(type, reader))]);
     }
+
+    /// <summary>The values of enum and const that all else allows; null where there are no such keywords.</summary>
+    public List<JsonElement>? Allowed() => Values() is not { } values ? null
+        : Literals(values, Types()).Where(value => !_excluded.Contains(value, IsOf)).ToList();
 
     Expr OfType(string type, SchemaReader reader) => type switch
     {
         "object" => new ObjectSchema(places, reader).ToExpr(),
         "array" => new ArraySchema(places, reader).ToExpr(),
-        "string" => StringSchema.Of(places, reader.Limits),
-        "number" => NumberSchema.Of(places, integers: false),
-        "integer" => NumberSchema.Of(places, integers: true),
-        "boolean" => Expr.OneOf([Expr.Text("true"), Expr.Text("false")]),
+        "string" => StringSchema.Of(places, _excluded.Strings, reader.Limits),
+        "number" => NumberSchema.Of(places, integers: false, reader.Limits),
+        "integer" => NumberSchema.Of(places, integers: true, reader.Limits),
+        "boolean" => Expr.OneOf(_excluded.Booleans.Select(Expr.Text)),
         _ => Expr.Text("null"),
     };
 
-    List<string> Types()
+    /// <summary>The types of values that may be.</summary>
+    public List<string> Types()
     {
         var types = AllTypes.Where(type => type != "integer").ToList();
         var named = false;
@@ -86,12 +92,12 @@ sealed class SchemaFacts(List<SchemaPlace> places)
             values = values is null ? given : [.. values.Where(value => given.Any(other => JsonElement.DeepEquals(value, other)))];
     }
 
-    Expr Literals(List<JsonElement> values, List<string> types)
+    IEnumerable<JsonElement> Literals(List<JsonElement> values, List<string> types)
     {
         foreach (var place in places)
             if (TypeOfKeyword.Values.SelectMany(names => names).FirstOrDefault(name => place.Json.TryGetProperty(name, out _)) is { } beside)
                 throw place.Unsupported($"{beside} beside enum or const");
-        return Expr.OneOf([.. values.Where(value => types.Any(type => IsOf(value, type))).Select(JsonText.Literal)]);
+        return values.Where(value => types.Any(type => IsOf(value, type)));
     }
 
     static bool IsOf(JsonElement value, string type) => value.ValueKind switch

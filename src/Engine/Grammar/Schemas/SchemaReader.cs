@@ -13,9 +13,8 @@ sealed class SchemaReader
     /// <summary>Assertions that no grammar of this kind can hold to.</summary>
     static readonly string[] Unsupported =
     [
-        "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "patternProperties", "propertyNames",
-        "unevaluatedProperties", "unevaluatedItems", "contains", "minContains", "maxContains", "minProperties", "maxProperties",
-        "$dynamicRef", "$recursiveRef",
+        "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties", "unevaluatedItems",
+        "contains", "minContains", "maxContains", "$dynamicRef", "$recursiveRef",
     ];
 
     static readonly EqualityComparer<SchemaPlace> SamePlace =
@@ -24,7 +23,7 @@ sealed class SchemaReader
     readonly GrammarLimits _limits;
     readonly SchemaReferences _references;
     readonly Dictionary<string, Definition> _known = [];
-    readonly Queue<(Definition Rule, ImmutableArray<SchemaPlace> Places)> _open = [];
+    Queue<(Definition Rule, ImmutableArray<SchemaPlace> Places)> _open = [];
 
     readonly Dictionary<SchemaPlace, int> _numbers = new(SamePlace);
     int _looked;
@@ -52,6 +51,25 @@ sealed class SchemaReader
         while (_open.TryDequeue(out var next))
             next.Rule.Body = Build(next.Places);
         return root;
+    }
+
+    /// <summary>A value for which all of these hold, with all of its rules defined: of strings, which call no rule that calls them.</summary>
+    public Expr Now(ImmutableArray<SchemaPlace> places)
+    {
+        var later = _open;
+        _open = [];
+        var whole = ReadAll(places);
+        _open = later;
+        return whole;
+    }
+
+    /// <summary>The values of enum and const that may stand at some places, or null where others may, too.</summary>
+    public List<JsonElement>? Values(ImmutableArray<SchemaPlace> places)
+    {
+        var flat = new List<SchemaPlace>();
+        return !places.All(place => Flatten(place, flat, [])) ? []
+            : flat.Exists(place => place.Kind is PlaceKind.AnyOf or PlaceKind.OneOf) ? null
+            : new SchemaFacts(flat).Allowed();
     }
 
     /// <summary>A value for which all of these hold.</summary>

@@ -1,10 +1,11 @@
 using System.Text.Json;
+using Serving.Grammar.Automata;
 using Serving.Grammar.Expressions;
 using Serving.Grammar.Patterns;
 
 namespace Serving.Grammar.Schemas;
 
-/// <summary>Strings: a length in characters, or a pattern, or one of the formats of RFC 3339, 4122, 5321 and their like.</summary>
+/// <summary>Strings: a length in characters, patterns, and the formats of RFC 3339, 4122, 5321 and their like; several of them are cut as regular sets.</summary>
 static class StringSchema
 {
     const string Octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
@@ -26,27 +27,47 @@ static class StringSchema
         ["uri"] = @"^https?://[A-Za-z0-9]([A-Za-z0-9.-]{0,60}[A-Za-z0-9])?(:[0-9]{1,4})?(/[A-Za-z0-9._~%!$&'()*+,;=:@/-]{0,200})?$",
     };
 
-    public static Expr Of(List<SchemaPlace> places, GrammarLimits limits)
+    /// <summary>Any character, as an automaton that is small where it is repeated.</summary>
+    static readonly Expr AnyCharacter = RegularSet.Of(JsonText.InString(CharSet.All), new()).ToExpr();
+
+    public static Expr Of(List<SchemaPlace> places, IReadOnlyList<string> excluded, GrammarLimits limits)
     {
         var min = Counts.Most(places, "minLength");
         var max = Counts.Least(places, "maxLength");
-        var patterns = places.SelectMany(place => Patterns(place)).ToList();
-        if (patterns.Count == 0)
-            return min is null && max is null ? JsonText.String.Called()
-                : max < min ? Expr.Nothing
-                : JsonText.Quoted(Expr.Times(JsonText.Character.Called(), min ?? 0, max));
-        var (at, keyword, pattern) = patterns[0];
-        if (patterns.Count > 1)
-            throw patterns[1].Place.Unsupported($"{patterns[1].Keyword} beside another pattern or format");
-        if (min is > 0 || max is not null)
-            throw at.Unsupported($"{keyword} beside minLength or maxLength");
+        if (max < min)
+            return Expr.Nothing;
+        var patterns = places.SelectMany(Patterns).ToList();
+        List<Expr> all = [.. patterns.Select(p => Matched(p.Place.Below(p.Keyword, default), p.Pattern, limits))];
+        if (excluded.Count > 0 || all.Count > 0 && (min > 0 || max is not null))
+            all.Add(OfLength(min ?? 0, max));
+        if (all.Count == 0)
+            return min is null && max is null ? JsonText.String.Called() : JsonText.Quoted(Expr.Times(JsonText.Character.Called(), min ?? 0, max));
+        if (all.Count == 1 && excluded.Count == 0)
+            return all[0];
+        try
+        {
+            var sets = all.Select(text => RegularSet.Of(text, limits)).Aggregate((a, b) => a.And(b));
+            return sets.Except(RegularSet.Of(Expr.OneOf(excluded.Select(value => Expr.Text(JsonText.SpellInString(value)))), limits)).ToExpr();
+        }
+        catch (GrammarException error)
+        {
+            throw new GrammarException($"The string '{(places[0].Path.Length == 0 ? "schema" : places[0].Path)}' cannot be served with all that holds for it: {error.Message}");
+        }
+    }
+
+    /// <summary>Strings of so many characters, each spelled as <see cref="JsonText.InString"/> does.</summary>
+    public static Expr OfLength(int min, int? max) => JsonText.Quoted(Expr.Times(AnyCharacter, min, max));
+
+    /// <summary>Strings that a pattern matches somewhere, each character spelled as <see cref="JsonText.InString"/> does.</summary>
+    public static Expr Matched(SchemaPlace place, string pattern, GrammarLimits limits)
+    {
         try
         {
             return JsonText.Quoted(RegexReader.Anywhere(pattern, JsonText.InString, limits));
         }
         catch (GrammarException error)
         {
-            throw new GrammarException($"'{at.Below(keyword, default).Path}' cannot be served: {error.Message}");
+            throw new GrammarException($"'{place.Path}' cannot be served: {error.Message}");
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Serving.Grammar.Automata;
 using Serving.Grammar.Expressions;
 
 namespace Serving.Grammar.Schemas;
@@ -12,26 +13,27 @@ static class NumberSchema
 {
     const decimal Largest = 999_999_999_999_999_999m;
 
-    public static Expr Of(List<SchemaPlace> places, bool integers)
+    public static Expr Of(List<SchemaPlace> places, bool integers, GrammarLimits limits)
     {
-        foreach (var place in places)
-        {
-            if (!place.Json.TryGetProperty("multipleOf", out var unit))
-                continue;
-            if (unit.ValueKind != JsonValueKind.Number || !unit.TryGetDecimal(out var step) || step != 1)
-                throw place.Unsupported("multipleOf");
-            integers = true;
-        }
+        var steps = places.Where(place => place.Json.TryGetProperty("multipleOf", out _)).Select(place => (Place: place, Step: Step(place))).Where(pair => !integers || pair.Step != 1).ToList();
         var low = places.SelectMany(place => Bounds(place, "minimum", "exclusiveMinimum")).OrderByDescending(b => b.Value).ThenByDescending(b => b.IsExclusive).Select(b => (Bound?)b).FirstOrDefault();
         var high = places.SelectMany(place => Bounds(place, "maximum", "exclusiveMaximum")).OrderBy(b => b.Value).ThenByDescending(b => b.IsExclusive).Select(b => (Bound?)b).FirstOrDefault();
         if (low is { Value: <= -Largest })
             low = null;
         if (high is { Value: >= Largest })
             high = null;
-        if (low is null && high is null)
-            return (integers ? JsonText.Integer : JsonText.Number).Called();
-        return integers ? Integers(Up(low) ?? -Largest, Down(high) ?? Largest) : Numbers(low ?? new(-Largest, false), high ?? new(Largest, false));
+        integers |= steps.Exists(pair => decimal.IsInteger(pair.Step));
+        var bounded = low is null && high is null ? (integers ? JsonText.Integer : JsonText.Number).Called()
+            : integers ? Integers(Up(low) ?? -Largest, Down(high) ?? Largest)
+            : Numbers(low ?? new(-Largest, false), high ?? new(Largest, false));
+        steps.RemoveAll(pair => pair.Step == 1);
+        return steps.Count == 0 ? bounded
+            : steps.Select(pair => Multiples.Of(pair.Step, limits) ?? throw pair.Place.Unsupported($"multipleOf with more than {Multiples.MostRemainders} remainders"))
+                .Aggregate(RegularSet.Of(bounded, limits), (all, multiples) => all.And(multiples)).ToExpr();
     }
+
+    static decimal Step(SchemaPlace place) =>
+        Number(place, "multipleOf", place.Json.GetProperty("multipleOf")) is > 0 and var step ? step : throw place.Wrong("multipleOf", "a number above 0");
 
     static IEnumerable<Bound> Bounds(SchemaPlace place, string keyword, string exclusive)
     {

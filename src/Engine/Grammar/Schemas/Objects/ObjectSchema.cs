@@ -17,6 +17,7 @@ sealed class ObjectSchema(List<SchemaPlace> places, SchemaReader reader)
     }
 
     readonly List<Dictionary<string, JsonElement>> _properties = [.. places.Select(Properties)];
+    readonly MemberNames _names = new(places, reader);
 
     public Expr ToExpr()
     {
@@ -30,10 +31,16 @@ sealed class ObjectSchema(List<SchemaPlace> places, SchemaReader reader)
             else if (required.Contains(name))
                 return Expr.Nothing;
         }
-        var others = Others(names);
+        var (min, max) = (Counts.Most(places, "minProperties") ?? 0, Counts.Least(places, "maxProperties"));
+        var others = _names.Any ? _names.Others([.. properties.Select(p => p.Name), .. names], names.Count > 0) : Others(names) is { } value ? Other(properties, value) : null;
+        var isCounted = max < properties.Count || (max is not null && others is not null) || min > properties.Count(p => p.IsRequired);
+        if (others is not null && min > properties.Count + 1)
+            throw places.Find(place => place.Json.TryGetProperty("minProperties", out _)).Unsupported("minProperties above the number of named properties and one");
+        if (isCounted)
+            return new CountedMembers([.. properties.Select(p => (p.Member, p.IsRequired))], others, min, max).ToExpr();
         if (properties.Count == 0 && others is null)
             return Expr.OneOf([Expr.Text("{}"), Expr.Text("{ }")]);
-        return properties.Count == 0 && others == JsonText.Value.Called() ? JsonText.Object.Called() : Members(properties.DrainToImmutable(), others);
+        return properties.Count == 0 && !_names.Any && Others(names) == JsonText.Value.Called() ? JsonText.Object.Called() : Members(properties.DrainToImmutable(), others);
     }
 
     static Dictionary<string, JsonElement> Properties(SchemaPlace place)
@@ -57,12 +64,16 @@ sealed class ObjectSchema(List<SchemaPlace> places, SchemaReader reader)
     /// <summary>What all schemas say of a property; null where one forbids it.</summary>
     ImmutableArray<SchemaPlace>? Constraints(string name)
     {
+        if (!_names.Allows(name))
+            return null;
         var found = ImmutableArray.CreateBuilder<SchemaPlace>();
         foreach (var (place, properties) in places.Zip(_properties))
         {
+            var matched = _names.Matching(place, name);
+            found.AddRange(matched);
             if (properties.TryGetValue(name, out var own))
                 found.Add(place.Below($"properties.{name}", own));
-            else if (place.Json.TryGetProperty("additionalProperties", out var others))
+            else if (matched.IsEmpty && place.Json.TryGetProperty("additionalProperties", out var others))
             {
                 if (others.ValueKind == JsonValueKind.False)
                     return null;
@@ -87,12 +98,12 @@ sealed class ObjectSchema(List<SchemaPlace> places, SchemaReader reader)
     {
         var members = properties.Select(property => (property.Member, property.IsRequired));
         if (others is not null)
-            members = members.Append((JsonText.Listed(Other(properties, others), 0, null), false));
+            members = members.Append((JsonText.Listed(others, 0, null), false));
         var listed = Expr.Listed([.. members], JsonText.Comma);
         return properties.Any(property => property.IsRequired) ? JsonText.Filled("{", "}", listed) : JsonText.Braced("{", "}", listed);
     }
 
-    static Expr Other(ImmutableArray<Property> properties, Expr value) =>
+    static Expr Other(IEnumerable<Property> properties, Expr value) =>
         Expr.Of(JsonText.Quoted(NameExcept([.. properties.Select(property => property.Name)], 0)), JsonText.Colon, value);
 
     /// <summary>Names that differ from all given ones, which agree up to a depth: they leave the tree of names somewhere, or end within it.</summary>
