@@ -163,6 +163,11 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
             throw Config.Wrong(key, said ? "true" : "false", said ? $"false, because no tensor is called {pattern}" : $"true, because there are tensors called {pattern}");
     }
 
+    /// <summary>Leaves aside what a configuration says of experts, for a model that has none.</summary>
+    public void IgnoreExperts() => Config.Ignore(
+        "num_experts", "n_routed_experts", "num_experts_per_tok", "n_group", "topk_group", "topk_method", "scoring_func", "norm_topk_prob",
+        "routed_scaling_factor", "moe_intermediate_size", "n_shared_experts");
+
     /// <summary>Leaves out the layers behind the last one, which predict further tokens in training.</summary>
     public void IgnorePredictionLayers()
     {

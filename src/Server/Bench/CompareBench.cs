@@ -13,9 +13,9 @@ sealed record Compared(string File, int Threads, string What, int Context, int B
 
 /// <summary>
 /// Runs this engine and llama.cpp on one file in turns, in one process: the same prompts, greedy, medians of pairs of neighbouring runs,
-/// so that what the machine does meanwhile meets both. llama.cpp has each scenario's best of its cache and flash settings.
+/// so that what the machine does meanwhile meets both. llama.cpp has each scenario's best of the cache and flash settings.
 /// </summary>
-sealed class CompareBench(LlamaLibrary library, LlmEngine engine, string path, int threads) : IDisposable
+sealed class CompareBench(LlamaLibrary library, LlmEngine engine, string path, int threads, LlamaSetting[] settings) : IDisposable
 {
     // The spinning workers of the other side come to rest.
     static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(20);
@@ -53,7 +53,7 @@ sealed class CompareBench(LlamaLibrary library, LlmEngine engine, string path, i
     {
         (LlamaRun Run, LlamaSetting Setting)? best = null;
         var most = 0.0;
-        foreach (var setting in LlamaSetting.All)
+        foreach (var setting in settings)
         {
             var size = (scenario.Batch, scenario.Context + tokens + 8, threads);
             if (LlamaRun.Start(library, _model, size, setting, engine.VocabularySize) is not { } run) continue;

@@ -12,6 +12,9 @@ sealed record LlamaSetting(string Cache, bool Flash)
     /// <summary>All that are tried. A quantised cache of values needs flash attention.</summary>
     public static readonly LlamaSetting[] All = [new("f16", false), new("f16", true), new("bf16", false), new("bf16", true), new("q8_0", true)];
 
+    /// <summary>As an option names it.</summary>
+    public string Name => $"{Cache}:{(Flash ? "on" : "off")}";
+
     public override string ToString() => $"{Cache}, flash {(Flash ? "on" : "off")}";
 }
 

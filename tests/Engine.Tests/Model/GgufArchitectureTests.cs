@@ -57,6 +57,19 @@ public sealed class GgufArchitectureTests
         Golden.Near(test.Logits, harness.Prefill(test.Prompt, test.Prompt.Length, test.Limit), golden.Tolerance, fixture);
     }
 
+    [Theory, InlineData("hf/deepseek_v2_lite"), InlineData("hf/deepseek_v3")]
+    public void A_model_whose_layers_are_all_dense_needs_no_word_of_experts(string fixture)
+    {
+        using var folder = new TemporaryFolder();
+        var model = TinyModel.Of(fixture);
+        foreach (var name in model.Tensors.Keys.Where(name => name.StartsWith("model.layers.") && !name.StartsWith("model.layers.0.")).ToList())
+            model.Tensors.Remove(name);
+        (model.Config["num_hidden_layers"], model.Config["first_k_dense_replace"]) = (1, 1);
+        using var file = new DecoderHarness(Checkpoint.Open(GgufModel.Write(model, "deepseek2", folder.Path)), new ReferenceDevice());
+        using var whole = new DecoderHarness(Checkpoint.Open(model.WriteFolder(folder.Path)), new ReferenceDevice());
+        Golden.Near(whole.Prefill([5, 9, 77], 3, 8), file.Prefill([5, 9, 77], 3, 8), 1e-4f, fixture);
+    }
+
     [Fact]
     public void Layers_that_predict_further_tokens_are_left_out()
     {

@@ -19,6 +19,7 @@ public sealed class DeepseekV2 : IModelType
         // The published implementation ignores it.
         config.Ignore("norm_topk_prob");
         var dense = config.Int("first_k_dense_replace", 0);
+        if (dense >= source.Layers) source.IgnoreExperts();
         return source.Decoder(layer =>
         [
             source.Attention(layer, source.Latent),

@@ -17,10 +17,7 @@ public sealed class DeepseekV3 : IModelType
     {
         var dense = DenseLayers(source);
         source.IgnorePredictionLayers();
-        // Without experts, nothing is chosen.
-        if (Enumerable.Range(0, source.Layers).All(dense))
-            source.Config.Ignore("n_routed_experts", "num_experts_per_tok", "n_group", "topk_group", "topk_method", "scoring_func",
-                "norm_topk_prob", "routed_scaling_factor", "moe_intermediate_size", "n_shared_experts");
+        if (Enumerable.Range(0, source.Layers).All(dense)) source.IgnoreExperts();
         return source.Decoder(layer =>
         [
             source.Attention(layer, source.Latent),
