@@ -44,6 +44,7 @@ sealed class EngineLoop : IDisposable
         Door = new(
             new(decoder.VocabularySize, longest, sequences, options.TokensPerStep)
             {
+                ImageIds = options.ImageIds,
                 MaxQueuedRequests = options.MaxQueuedRequests,
                 MaxQueuedTokens = options.MaxQueuedTokens,
                 MaxQueueTime = options.MaxQueueTime,

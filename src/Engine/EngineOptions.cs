@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Serving.Devices;
 using Serving.Model;
 using Serving.Scheduling;
@@ -70,6 +71,9 @@ public sealed record EngineOptions
     /// execution): pages are shared only under the same label. A loaded model sets it.
     /// </summary>
     internal Func<int, int, NumericPath> PathOf { get; init; } = static (_, _) => new("");
+
+    /// <summary>Ids that stand for parts of images, which are not served. A loaded model sets them.</summary>
+    internal ImmutableArray<int> ImageIds { get; init; } = [];
 
     /// <summary>These options, or an ArgumentException that names the first one out of range.</summary>
     public EngineOptions Checked()

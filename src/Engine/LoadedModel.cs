@@ -40,7 +40,7 @@ public sealed class LoadedModel : IAsyncDisposable
         _decoder = new(Plan, new(ledger, device, options.RoundWeights), device, _cache, _states, options.TokensPerStep);
         ledger.Close();
         var drafter = _draft?.Place(device, options, (long)(cacheBytes * (1 - ownShare)), longest, Plan.VocabularySize);
-        Engine = new(_decoder, Layout, Size, options with { MaxModelLength = longest, PathOf = paths.Of }, diagnostics, drafter);
+        Engine = new(_decoder, Layout, Size, options with { MaxModelLength = longest, PathOf = paths.Of, ImageIds = Plan.ImageIds }, diagnostics, drafter);
     }
 
     /// <summary>The checkpoint.</summary>

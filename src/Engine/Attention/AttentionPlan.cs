@@ -33,6 +33,12 @@ public sealed record CachedStream(string Name, Projection From, int Width, int G
         OwnedBy = layer == 0 ? null : 0, Format = CacheType.Float32, IsPlane = true,
     };
 
+    /// <summary>Classes of tokens, which the first layer keeps for all: 1 for those of the given ids, 0 for the others.</summary>
+    public static CachedStream Classes(int layer, ImmutableArray<int> ids) => new("class", Projection.Of(new Step.IsOneOf(ids)), 1)
+    {
+        OwnedBy = layer == 0 ? null : 0, Format = CacheType.BFloat16, IsPlane = true,
+    };
+
     /// <summary>Values that a token leaves.</summary>
     public int Elements => OwnedBy is null && !IsPlane ? Width * Groups : 0;
 }
@@ -106,6 +112,14 @@ public sealed record IdGate(string Ids, Step.TokenEmbedding Embedding, HeadMap K
 }
 
 /// <summary>
+/// Latents whose meaning depends on the class of their token. Maps on them have for each class as many columns as a latent has values, and one
+/// more for what is added: see <see cref="AttendShape.Classes"/>.
+/// </summary>
+/// <param name="Stream">Stream of the classes.</param>
+/// <param name="Count">How many classes there are.</param>
+public sealed record RowClasses(string Stream, int Count);
+
+/// <summary>
 /// One softmax over cached rows. Its query has <paramref name="Heads"/> vectors, each a part for the main stream and,
 /// with a rotary stream, a part for that.
 /// </summary>
@@ -137,6 +151,9 @@ public sealed record Branch(int Heads, Projection Query, string Main)
 
     /// <summary>A gate on the keys and values that its maps rebuild, by the ids of the rows' tokens; null for none.</summary>
     public IdGate? Gate { get; init; }
+
+    /// <summary>Classes of the tokens whose rows are read; null for none. Then main rows are keys and values at once, behind maps.</summary>
+    public RowClasses? Classes { get; init; }
 
     /// <summary>Whether a score needs the key itself, so that its map cannot go into the query.</summary>
     public bool NeedsKeys => KeyMap is not null && (Turn is not null || Gate is not null);
@@ -213,6 +230,8 @@ public sealed record AttentionPlan
                 if (Rows.Chunk % stride != 0) return $"chunks of {Rows.Chunk} tokens cut rows of {stride}; they must be multiples of {stride}";
             }
 
+            if (Branches.Any(branch => branch.Turn is { Components.IsEmpty: false }))
+                return "keys that turn when they are read have one position, not one each in time, height and width";
             return Streams is [{ Stride: > 1 }, ..] && Branches.Any(branch => branch.Turn is not null)
                 ? "keys that turn when they are read have one position, which a row of several tokens has not"
                 : null;
@@ -221,7 +240,7 @@ public sealed record AttentionPlan
 
     /// <summary>Whether keys and values of heads can be rebuilt from the main stream, whose rows are both at once.</summary>
     public bool CanExpand => Streams.All(stream => stream.Stride == 1)
-        && Branches is [{ KeyMap: not null, ValueMap: not null, Value: null, NeedsKeys: false }];
+        && Branches is [{ KeyMap: not null, ValueMap: not null, Value: null, NeedsKeys: false, Classes: null }];
 
     /// <summary>Every chain of products that a token passes through in this layer.</summary>
     public IEnumerable<Projection> Projections =>
@@ -235,12 +254,15 @@ public sealed record AttentionPlan
     public AttendShape ShapeOf(Branch branch)
     {
         var main = Stream(branch.Main);
+        var classes = branch.Classes?.Count ?? 0;
+        if (classes > 0) main = main with { Width = classes * (main.Width + 1) };
         return new(
             branch.Heads, main.Groups, branch.KeyWidth > 0 ? branch.KeyWidth : main.Width,
             branch.Rotary is null ? 0 : Stream(branch.Rotary).Width,
             branch.Value is null ? main.Width : Stream(branch.Value).Width,
             branch.Value is null,
-            branch.SharedValue is null ? 0 : Stream(branch.SharedValue).Width);
+            branch.SharedValue is null ? 0 : Stream(branch.SharedValue).Width,
+            classes);
     }
 
     /// <summary>Whether a stream is the part of keys that positions turn, apart from the rest.</summary>

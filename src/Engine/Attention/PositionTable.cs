@@ -11,6 +11,25 @@ public abstract record PositionTable
     /// <param name="lengthLimit">Most tokens its sequence may reach.</param>
     /// <param name="values">Where they go: <see cref="Width"/> values.</param>
     public abstract void Fill(int position, int lengthLimit, Span<float> values);
+
+    /// <summary>Writes the numbers of a place in time, height and width; time alone counts for tables that know positions only.</summary>
+    /// <param name="place">Place of the token.</param>
+    /// <param name="lengthLimit">Most tokens its sequence may reach.</param>
+    /// <param name="values">Where they go: <see cref="Width"/> values.</param>
+    public virtual void Fill(GridPlace place, int lengthLimit, Span<float> values) => Fill(place.Time, lengthLimit, values);
+}
+
+/// <summary>
+/// Where a token stands among text and images (multimodal rotary embedding, Wang et al., arXiv 2409.12191, section 2.1): the three are equal
+/// for text; the parts of an image have one time, and their row and column.
+/// </summary>
+/// <param name="Time">Position in time.</param>
+/// <param name="Height">Position by rows.</param>
+/// <param name="Width">Position by columns.</param>
+public readonly record struct GridPlace(int Time, int Height, int Width)
+{
+    /// <summary>One of the three, in this order.</summary>
+    public int this[int component] => component switch { 0 => Time, 1 => Height, _ => Width };
 }
 
 /// <summary>A factor that grows with the logarithm of the position (Llama 4): 1 + Beta * ln(1 + floor((position + Offset) / Interval)).</summary>

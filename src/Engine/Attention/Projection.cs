@@ -177,6 +177,10 @@ public abstract record Step
     /// <summary>The id of the row's token, as a number, in place of the row so far.</summary>
     public sealed record TokenIds : Step;
 
+    /// <summary>1 for a token of one of the given ids, else 0, in place of the row so far.</summary>
+    /// <param name="Ids">The ids.</param>
+    public sealed record IsOneOf(ImmutableArray<int> Ids) : Step;
+
     /// <summary>The row of an embedding that belongs to the row's token, in place of the row so far.</summary>
     /// <param name="Weight">Stored matrix [Ids x Width].</param>
     /// <param name="Ids">Ids.</param>

@@ -17,6 +17,9 @@ public sealed record RotaryPlan(ImmutableArray<double> Frequencies, double Magni
     /// <summary>Frequencies for sequences longer than <see cref="OriginalLength"/> (LongRoPE); empty when one set serves all.</summary>
     public ImmutableArray<double> LongFrequencies { get; init; } = [];
 
+    /// <summary>Which part of a token's place turns each pair: 0 for time, 1 for height, 2 for width; empty where places are plain positions.</summary>
+    public ImmutableArray<int> Components { get; init; } = [];
+
     /// <summary>Length up to which <see cref="Frequencies"/> serve when there are <see cref="LongFrequencies"/>.</summary>
     public int OriginalLength { get; init; }
 
@@ -37,9 +40,22 @@ public sealed record RotaryPlan(ImmutableArray<double> Frequencies, double Magni
         }
     }
 
+    /// <summary>Writes cosines and sines of a place: as of a position, each pair by its own part.</summary>
+    public override void Fill(GridPlace place, int lengthLimit, Span<float> values)
+    {
+        Fill(place.Time, lengthLimit, values);
+        for (var i = 0; i < Components.Length; i++)
+        {
+            var (sin, cos) = Math.SinCos(place[Components[i]] * Frequencies[i]);
+            values[i] = (float)(cos * Magnitude);
+            values[Frequencies.Length + i] = (float)(sin * Magnitude);
+        }
+    }
+
     /// <summary>Compares the numbers.</summary>
     public bool Equals(RotaryPlan? other) => other is not null && Magnitude == other.Magnitude && Interleaved == other.Interleaved
-        && OriginalLength == other.OriginalLength && Frequencies.SequenceEqual(other.Frequencies) && LongFrequencies.SequenceEqual(other.LongFrequencies);
+        && OriginalLength == other.OriginalLength && Frequencies.SequenceEqual(other.Frequencies) && LongFrequencies.SequenceEqual(other.LongFrequencies)
+        && Components.SequenceEqual(other.Components);
 
     /// <summary>A hash of the numbers.</summary>
     public override int GetHashCode() => HashCode.Combine(Magnitude, Interleaved, Frequencies.Length, Frequencies.IsEmpty ? 0 : Frequencies[^1]);

@@ -12,8 +12,12 @@ namespace Serving.Devices;
 /// <param name="ValueWidth">Values that an output vector takes from its group's rows.</param>
 /// <param name="ValueInMain">True when the value is a slice of the main row.</param>
 /// <param name="SharedValueWidth">Values behind those that an output vector takes from the rows of all groups; 0 where there are none.</param>
+/// <param name="Classes">
+/// Classes of tokens; 0 where there are none. A main row of w values and class k is read as Classes parts of w + 1 values, zeros but for
+/// part k, which is the row and a one behind it: so a query, and a map on what is read, have weights and biases for each class.
+/// </param>
 public readonly record struct AttendShape(
-    int QueryHeads, int Groups, int MainWidth, int RotaryWidth, int ValueWidth, bool ValueInMain, int SharedValueWidth = 0)
+    int QueryHeads, int Groups, int MainWidth, int RotaryWidth, int ValueWidth, bool ValueInMain, int SharedValueWidth = 0, int Classes = 0)
 {
     /// <summary>Values of an output vector.</summary>
     public int OutputWidth => ValueWidth + SharedValueWidth;

@@ -52,6 +52,6 @@ public readonly record struct PagedRows(nint Address, long PageBytes, int RowsPe
 /// <param name="Rotary">The rotary part that all groups share; empty when the shape's RotaryWidth is 0.</param>
 /// <param name="Value">Values; empty when the shape says ValueInMain.</param>
 /// <param name="SharedValue">The part of values that all groups share; empty when the shape's SharedValueWidth is 0.</param>
-/// <param name="Ids">Ids of tokens, one value each, for a gate; else empty.</param>
+/// <param name="Ids">Ids of tokens, one value each, for a gate, or classes where the shape has classes; else empty.</param>
 public readonly record struct AttendRows(
     PagedRows Main, PagedRows Rotary, PagedRows Value, PagedRows SharedValue = default, PagedRows Ids = default);

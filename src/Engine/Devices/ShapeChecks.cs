@@ -131,8 +131,9 @@ public static class ShapeChecks
     public static void Attend(AttendShape shape, AttendRows cached, RowBatch batch, PageBatch pages)
     {
         var main = cached.Main;
+        if (shape.Classes > 0) Classes(shape, cached);
         if (shape.Groups < 1 || shape.QueryHeads % shape.Groups != 0 || main.Groups != shape.Groups
-            || main.Width < (shape.ValueInMain ? Math.Max(shape.MainWidth, shape.ValueWidth) : shape.MainWidth))
+            || (shape.Classes > 0 ? shape.MainWidth : main.Width) < (shape.ValueInMain ? Math.Max(shape.MainWidth, shape.ValueWidth) : shape.MainWidth))
             throw Mismatch("attend", $"{shape} over main rows {Of(main)}");
         if (shape.RotaryWidth > 0 && (cached.Rotary.Groups != 1 || cached.Rotary.Width != shape.RotaryWidth || cached.Rotary.RowsPerPage != main.RowsPerPage))
             throw Mismatch("attend", $"{shape} over main rows {Of(main)} and rotary rows {Of(cached.Rotary)}");
@@ -150,10 +151,19 @@ public static class ShapeChecks
         Tables(main.PageTokens, batch, pages);
     }
 
+    static void Classes(AttendShape shape, AttendRows cached)
+    {
+        var (main, classes) = (cached.Main, cached.Ids);
+        if (!shape.ValueInMain || shape.MainWidth != shape.Classes * (main.Width + 1) || classes.Groups != 1 || classes.Width != 1
+            || classes.RowsPerPage != main.RowsPerPage || main.IsStrided || classes.IsStrided)
+            throw Mismatch("attend", $"{shape} over main rows {Of(main)} and classes {Of(classes)}");
+    }
+
     /// <summary>The tensors of <see cref="IDevice.Attend"/>.</summary>
     public static void Attend(AttendShape shape, ScoreRule rule, RowBatch batch, Tensor main, Tensor rotary, Tensor destination)
     {
         var rows = batch.Rows;
+        if (shape.Classes > 0 && !rule.Turn.IsEmpty) throw Mismatch("attend", $"{shape}: keys of classes do not turn");
         if (rule.Turn.Angles is { IsEmpty: false } angles && (angles.Columns > shape.MainWidth || angles.Columns % 2 != 0 || angles.Rows <= batch.Last))
             throw Mismatch("attend", $"{shape}: keys turn by angles {Of(angles)} up to position {batch.Last}");
         if (!Is(main, shape.MainWidth) || !Is(destination, shape.OutputWidth) || (shape.RotaryWidth > 0 && !Is(rotary, shape.RotaryWidth))

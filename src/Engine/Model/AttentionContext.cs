@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Serving.Attention;
 using Serving.Devices;
 
@@ -45,6 +46,9 @@ public sealed record AttentionContext(ModelConfig Config, TensorLedger Tensors, 
 
     /// <summary>Which rows a token sees.</summary>
     public RowPolicy Rows { get; init; } = RowPolicy.All;
+
+    /// <summary>Ids of tokens that are parts of images.</summary>
+    public ImmutableArray<int> ImageIds { get; init; } = [];
 
     /// <summary>How queries, keys and values are stored; null for matrices of their own, q_proj, k_proj, v_proj and o_proj.</summary>
     public AttentionProducts? Products { get; init; }

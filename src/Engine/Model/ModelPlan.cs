@@ -49,6 +49,9 @@ public sealed record ModelPlan
     /// <summary>c in c * tanh(logit / c), after the factor; 0 for none.</summary>
     public float LogitSoftcap { get; init; }
 
+    /// <summary>Ids of tokens that stand for parts of images and videos, which are not served: a prompt that holds one is refused.</summary>
+    public ImmutableArray<int> ImageIds { get; init; } = [];
+
     /// <summary>Whether given tokens may be executed expanded: then the matrices for it are loaded too.</summary>
     public bool Expands { get; init; }
 

@@ -46,6 +46,9 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
     /// <summary>Which tensors of the layers are there where the configuration says that attention has biases.</summary>
     public string AttentionBiases { get; init; } = "*att*.bias";
 
+    /// <summary>Ids of tokens that are parts of images; image_token_ids of the configuration unless a type knows other keys.</summary>
+    public ImmutableArray<int> ImageIds { get => field.IsDefault ? [.. Config.Ints("image_token_ids") ?? []] : field; init; }
+
     /// <summary>Factor on what each block adds.</summary>
     public float ResidualScale { get; init; } = 1;
 
@@ -110,6 +113,7 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
             NormOffset = NormOffset,
             Rotary = width => Config.Rope(Config.LayerTypes()[layer]).Plan(width),
             Rows = Rows(layer),
+            ImageIds = ImageIds,
         };
         context = adapt?.Invoke(context) ?? context;
         var family = AttentionFamilies.Of(context);
@@ -197,6 +201,7 @@ public sealed record ModelSource(ModelConfig Config, TensorLedger Tensors)
             Layers = [.. Enumerable.Range(0, Layers).Select(layer => new LayerPlan(blocks(layer)))],
             FinalNorm = Norm($"{Root}{Names.FinalNorm}"),
             Head = tied ? embedding : $"{Names.Head}.weight",
+            ImageIds = ImageIds,
         };
     }
 }

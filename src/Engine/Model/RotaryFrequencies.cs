@@ -15,15 +15,20 @@ public static class RotaryFrequencies
         if (turned < 2) throw new CheckpointException($"A rotary embedding turns at least 2 values; {rope.PartialFactor} of {width} are {turned}.");
         var theta = rope.Kind == RopeKind.DynamicAlpha ? rope.Theta * Math.Pow(rope.Alpha, turned / (turned - 2.0)) : rope.Theta;
         double[] plain = [.. Enumerable.Range(0, turned / 2).Select(i => Math.Pow(theta, -2.0 * i / turned))];
-        return rope.Kind switch
-        {
-            RopeKind.Linear => new([.. plain.Select(f => f / rope.Factor)], 1, rope.Interleaved),
-            RopeKind.Llama3 => new([.. plain.Select(f => Llama3(f, rope))], 1, rope.Interleaved),
-            RopeKind.Yarn => new([.. plain.Select((f, i) => Yarn(f, i, turned, rope))], rope.YarnMagnitude(), rope.Interleaved),
-            RopeKind.LongRope => LongRope(plain, rope),
-            _ => new([.. plain], 1, rope.Interleaved),
-        };
+        if (rope.Sections is { IsDefaultOrEmpty: false } sections && (sections.Length != 3 || sections.Any(count => count < 0) || sections.Sum(count => (long)count) != turned / 2))
+            throw new CheckpointException($"mrope_section is [{string.Join(", ", sections)}]; expected three numbers of pairs, {turned / 2} in all.");
+        ImmutableArray<int> components = rope.Sections.IsDefaultOrEmpty ? [] : [.. rope.Sections.SelectMany((count, part) => Enumerable.Repeat(part, count))];
+        return Turned(rope, plain, turned) with { Components = components };
     }
+
+    static RotaryPlan Turned(RopeConfig rope, double[] plain, int turned) => rope.Kind switch
+    {
+        RopeKind.Linear => new([.. plain.Select(f => f / rope.Factor)], 1, rope.Interleaved),
+        RopeKind.Llama3 => new([.. plain.Select(f => Llama3(f, rope))], 1, rope.Interleaved),
+        RopeKind.Yarn => new([.. plain.Select((f, i) => Yarn(f, i, turned, rope))], rope.YarnMagnitude(), rope.Interleaved),
+        RopeKind.LongRope => LongRope(plain, rope),
+        _ => new([.. plain], 1, rope.Interleaved),
+    };
 
     /// <summary>The factor that YaRN with mscale_all_dim puts on queries and keys alike, and so twice on scores; 1 without.</summary>
     public static double ScoreMagnitude(this RopeConfig rope) =>

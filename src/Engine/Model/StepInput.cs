@@ -1,3 +1,4 @@
+using Serving.Attention;
 using Serving.Devices;
 
 namespace Serving.Model;
@@ -13,6 +14,9 @@ public sealed class StepInput(int maxRows, int maxRuns, int pageGroups)
 
     /// <summary>Positions and runs.</summary>
     public RowBatch Rows { get; } = new(maxRows, maxRuns);
+
+    /// <summary>Place of each row's token in time, height and width; empty where all are text, whose places are its positions.</summary>
+    public GridPlace[] Places { get; set; } = [];
 
     /// <summary>Page tables, one batch for each group of layers.</summary>
     public PageBatch[] Pages { get; } = [.. Enumerable.Range(0, pageGroups).Select(_ => new PageBatch(maxRuns))];
@@ -30,6 +34,7 @@ public sealed class StepInput(int maxRows, int maxRuns, int pageGroups)
     public void Clear()
     {
         Rows.Clear();
+        Places = [];
         States.Clear();
         foreach (var pages in Pages) pages.Clear();
     }

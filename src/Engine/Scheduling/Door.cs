@@ -12,6 +12,9 @@ namespace Serving.Scheduling;
 /// <param name="TokensPerStep">Most rows of a step.</param>
 public sealed record DoorLimits(int Vocabulary, int MaxLength, int MaxSequences, int TokensPerStep)
 {
+    /// <summary>Ids that stand for parts of images, which are not served.</summary>
+    public ImmutableArray<int> ImageIds { get; init; } = [];
+
     /// <summary>Requests that may wait for their first step.</summary>
     public int MaxQueuedRequests { get; init; } = int.MaxValue;
 
@@ -91,6 +94,9 @@ public sealed class Door(DoorLimits limits, CacheLayout layout, ImmutableArray<i
         foreach (var token in request.Prompt)
             if ((uint)token >= (uint)limits.Vocabulary)
                 throw Invalid("prompt", $"The prompt holds token {token}; token ids lie between 0 and {limits.Vocabulary - 1}.");
+        foreach (var token in request.Prompt)
+            if (limits.ImageIds.Contains(token))
+                throw Invalid("prompt", $"The prompt holds token {token}, which stands for an image or a part of one; images are not served, text is.");
         if (request.Sampling.Fault(limits.Vocabulary) is { } fault) throw Invalid(fault.Parameter, fault.Message);
         if (request.Choices < 1 || request.Choices > limits.MaxSequences)
             throw Invalid("n", $"n is {request.Choices}; it must be between 1 and {limits.MaxSequences}, the sequences that run at once.");

@@ -1,3 +1,4 @@
+using Serving.Attention;
 using Serving.Cache;
 using Serving.Devices;
 using Serving.Model;
@@ -41,11 +42,15 @@ sealed class DecoderHarness : IDisposable
 
     public Decoder Decoder { get; }
 
+    /// <summary>Where the tokens of the sequence stand in time, height and width; empty where they stand at their positions.</summary>
+    public GridPlace[] Places { get; set; } = [];
+
     /// <summary>Logits of each of some tokens that stand at <paramref name="position"/> and on.</summary>
     public float[][] Run(ReadOnlySpan<int> tokens, int position, int lengthLimit, bool expanded = false)
     {
         _step.Clear();
         _step.Add(tokens, position, lengthLimit, expanded);
+        if (Places.Length > 0) _step.Places = Places[position..(position + tokens.Length)];
         _step.States.Add(0);
         foreach (var pages in _step.Pages) pages.Add(_pages);
         Decoder.Forward(_step);

@@ -1,3 +1,4 @@
+using Serving.Attention;
 using Serving.Devices;
 using Serving.Devices.Reference;
 using Serving.Model;
@@ -7,6 +8,9 @@ namespace Serving.Tests;
 /// <summary>One case of a golden file.</summary>
 sealed record GoldenCase(int Number, int[] Prompt, float[][] Logits, int[] GreedyIds, float[][] GreedyLogits)
 {
+    /// <summary>Where its tokens stand in time, height and width, the generated ones too; empty where they stand at their positions.</summary>
+    public GridPlace[] Places { get; init; } = [];
+
     /// <summary>Most tokens its sequence reaches.</summary>
     public int Limit => Prompt.Length + GreedyIds.Length;
 }
@@ -59,7 +63,21 @@ sealed class Golden : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    GoldenCase Case(int k) => new(k, Ids($"{k}.input_ids"), Rows($"{k}.logits"), Ids($"{k}.greedy_ids"), Rows($"{k}.greedy_logits"));
+    GoldenCase Case(int k) => new(k, Ids($"{k}.input_ids"), Rows($"{k}.logits"), Ids($"{k}.greedy_ids"), Rows($"{k}.greedy_logits"))
+    {
+        Places = Has($"{k}.position_ids", integers: true) ? Places(Ids($"{k}.position_ids"), Ids($"{k}.greedy_ids").Length) : [],
+    };
+
+    // A generated token stands behind the greatest of all parts so far, in all three.
+    static GridPlace[] Places(int[] parts, int generated)
+    {
+        var (given, next) = (parts.Length / 3, parts.Max() + 1);
+        return
+        [
+            .. Enumerable.Range(0, given).Select(i => new GridPlace(parts[i], parts[given + i], parts[2 * given + i])),
+            .. Enumerable.Range(next, generated).Select(place => new GridPlace(place, place, place)),
+        ];
+    }
 
     bool Has(string name, bool integers = false) => integers ? _file.Unserved.Any(entry => entry.Key == name) : _file.Tensors.ContainsKey(name);
 

@@ -40,6 +40,10 @@ public sealed class BadSchemeTests
         mha2mla|mha2mla.rope_dim_for_mla|400|rope_dim_for_mla is 400|even number below
         mha2mla|mha2mla.low_rank|0|low_rank is 0|positive
         mha2mla|mha2mla.svd_init_method|"whole"|svd_init_method is "whole"|joint, split
+        mha2mla_vlm|image_token_ids|-|image_token_ids is missing|ids of tokens
+        mha2mla_vlm|mha2mla.svd_init_method|"split"|svd_init_method is "split"|joint
+        mha2mla_vlm_mrope|rope_scaling.mrope_section|[2,3,4]|mrope_section is [2, 3, 4]|8 in all
+        mha2mla_vlm_mrope|rope_scaling.mrope_section|[8]|mrope_section is [8]|three numbers
         mka|ema_beta|1.5|ema_beta is 1.5|below 1
         mka|mka_l2_decode|"reset"|mka_l2_decode is "reset"|"carry"
         mka_full|ema_beta|-0.5|ema_beta is -0.5|below 1

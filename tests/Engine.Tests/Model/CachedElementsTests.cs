@@ -53,6 +53,8 @@ public sealed class CachedElementsTests
         mha2mla 42 42 42
         mha2mla_bias 36 36 36
         mha2mla_high 32 32 32
+        mha2mla_vlm 40 40 40
+        mha2mla_vlm_mrope 45 45 45
         sqa 32 32 32
         sqa_rev 48 48 48
         x_ecomla 22 72 14 30
@@ -80,7 +82,7 @@ public sealed class CachedElementsTests
     /// <summary>Elements times their size; with scales: filled up to four bytes a vector, and two bytes for every 32 values (e4m3: for every vector).</summary>
     static int Stored(AttentionPlan plan, CachedStream stream, CacheType type)
     {
-        if (stream.IsPlane) return sizeof(float);
+        if (stream.IsPlane) return stream.Format!.Value.Bits / 8;
         if (stream.Format is { } own) return stream.Groups * ((stream.Width * 4 + 31) / 32 * 4 + stream.Width / own.GroupSize * 2);
         if (type == CacheType.Float32) return stream.Elements * 4;
         if (type == CacheType.BFloat16 || plan.IsRotary(stream)) return stream.Elements * 2;

@@ -27,6 +27,7 @@ public abstract class GoldenModelTests(Func<IDevice> device)
         using var harness = new DecoderHarness(Open(model, config), device());
         foreach (var test in golden.Cases)
         {
+            harness.Places = test.Places;
             var whole = harness.Prefill(test.Prompt, test.Prompt.Length, test.Limit);
             Golden.Near(test.Logits, whole, golden.Tolerance, $"{model} case {test.Number}");
             foreach (var chunk in (int[])[1, 7])
@@ -47,6 +48,7 @@ public abstract class GoldenModelTests(Func<IDevice> device)
             Golden.Near([expected], [harness.Read(hidden)], golden.Tolerance, $"{model} hidden {layer}");
         };
         var test = golden.Cases[0];
+        harness.Places = test.Places;
         harness.Prefill(test.Prompt, test.Prompt.Length, test.Limit);
         Assert.True(seen == golden.HiddenStates, $"{seen} of {golden.HiddenStates} hidden states were compared.");
     }
@@ -58,6 +60,7 @@ public abstract class GoldenModelTests(Func<IDevice> device)
         using var harness = new DecoderHarness(Open(model, config), device());
         foreach (var test in golden.Cases)
         {
+            harness.Places = test.Places;
             var logits = harness.Prefill(test.Prompt, test.Prompt.Length, test.Limit)[^1];
             for (var i = 0; i < test.GreedyIds.Length; i++)
             {

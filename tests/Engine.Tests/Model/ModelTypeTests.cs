@@ -63,7 +63,7 @@ public sealed class ModelTypeTests
     [InlineData("stablelm", "qk_layernorm", "!", "qk_layernorm is")]
     [InlineData("stablelm", "use_qkv_bias", "!", "use_qkv_bias is")]
     [InlineData("qwen2_moe", "qkv_bias", "false", "qkv_bias is false; expected true")]
-    [InlineData("qwen3", "layer_types[1]", "\"hyper_attention\"", "layer_types[1] is \"hyper_attention\"; expected full_attention, sliding_attention or chunked_attention")]
+    [InlineData("qwen3", "layer_types[1]", "\"hyper_attention\"", "layer_types[1] is \"hyper_attention\"; expected full_attention, sliding_attention, chunked_attention, linear_attention, hybrid or hybrid_sliding")]
     [InlineData("gemma2", "use_bidirectional_attention", "true", "use_bidirectional_attention")]
     [InlineData("gemma2", "hidden_activation", "\"quick_gelu\"", "\"quick_gelu\"; expected one of")]
     [InlineData("gpt2", "scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx")]

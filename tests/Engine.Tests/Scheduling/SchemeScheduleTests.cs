@@ -1,3 +1,6 @@
+using Serving.Devices;
+using Serving.Scheduling;
+
 namespace Serving.Tests;
 
 /// <summary>
@@ -30,5 +33,21 @@ public sealed class SchemeScheduleTests
         }
 
         Assert.True(preemptions > 0 && hits > 0, $"Not crowded enough: {(preemptions, hits)}");
+    }
+
+    [Fact]
+    public void Tokens_of_images_in_shared_pages_and_among_strangers_give_the_golden_ids()
+    {
+        using var golden = Golden.Open("schemes/mha2mla_vlm");
+        var options = new EngineOptions { PageTokens = 3, MaxSequences = 4, TokensPerStep = 11, CacheType = CacheType.Float32 };
+        using var decoder = new PagedDecoder(Fixtures.Path("schemes/mha2mla_vlm"), options, layout => new([.. layout.Groups.Select(_ => 200)]), threads: 1);
+        using var engine = decoder.Engine();
+        for (var round = 0; round < 2; round++)
+        {
+            Generation[] generations = [.. golden.Cases.Select(test => engine.Submit(new() { Prompt = [.. test.Prompt], MaxTokens = test.GreedyIds.Length, Sampling = new() { Temperature = 0 } }))];
+            engine.Finish();
+            Assert.Equal(golden.Cases.Select(test => test.GreedyIds), generations.Select(generation => Heard.Of(generation).Choices[0].Tokens.ToArray()));
+        }
+        Assert.True(engine.Figures.PrefixHits >= 3);
     }
 }

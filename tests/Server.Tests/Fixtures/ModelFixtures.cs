@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Serving.Model;
 
@@ -26,6 +27,13 @@ static partial class ModelFixtures
             .Select(number => (Ids($"{number}.input_ids"), Ids($"{number}.greedy_ids")))];
 
         int[] Ids(string name) => [.. file.Int64(name).Select(id => (int)id)];
+    }
+
+    /// <summary>Ids that a fixture's configuration says are parts of images.</summary>
+    public static int[] ImageIds(string fixture)
+    {
+        using var config = JsonDocument.Parse(File.ReadAllText(Path.Combine(PathOf(fixture), "config.json")));
+        return config.RootElement.TryGetProperty("image_token_ids", out var ids) ? [.. ids.EnumerateArray().Select(id => id.GetInt32())] : [];
     }
 
     static string FindRoot()

@@ -32,7 +32,7 @@ public static class AttentionFamilies
     public static ImmutableArray<IAttentionFamily> All { get; } = 
     [
         new Care(), new Cca(), new Cla(), new Clla(), new EgMla(), new FastMka(), new Gla(), new Gta(), new Kha(), new KimiDelta(), new KvHeadSvd(), new Lrkv(), new Mfa(), new MfaKr(),
-        new Mha(), new Mha2Mla(), new MkaFull(), new Mla(), new Mlra(), new Moas(), new Mtla(), new Qcqa(), new Sqa(), new Tucker(), new XEcoMla(),
+        new Mha(), new Mha2Mla(), new Mha2MlaVlm(), new MkaFull(), new Mla(), new Mlra(), new Moas(), new Mtla(), new Qcqa(), new Sqa(), new Tucker(), new XEcoMla(),
     ];
 
     /// <summary>Values of model_type that name a family.</summary>

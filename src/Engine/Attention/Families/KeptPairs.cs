@@ -34,7 +34,11 @@ static class KeptPairs
         return [.. Enumerable.Range(0, groups).Select(group => Plan([.. All(group)]))];
 
         RotaryPlan Plan(int[] pairs) => pairs.Length == kept && source.Frequencies.Length == half && source.LongFrequencies.IsEmpty
-            ? source with { Frequencies = [.. pairs.Select(pair => source.Frequencies[pair])] }
+            ? source with
+            {
+                Frequencies = [.. pairs.Select(pair => source.Frequencies[pair])],
+                Components = source.Components.IsEmpty ? [] : [.. pairs.Select(pair => source.Components[pair])],
+            }
             : throw keys.Wrong("rope_dim_for_mla", $"{2 * kept}", $"as many as its rule keeps, {2 * pairs.Length} of {width}");
     }
 }

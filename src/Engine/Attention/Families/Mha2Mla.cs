@@ -13,9 +13,10 @@ public sealed class Mha2Mla : IAttentionFamily
     public string Name => "MHA2MLA";
 
     /// <inheritdoc/>
-    public bool Describes(AttentionContext layer) => layer.Has("k_r_proj.weight");
+    public bool Describes(AttentionContext layer) => layer.Has("k_r_proj.weight") && !Mha2MlaVlm.IsByModality(layer);
 
-    readonly record struct Sizes(int Heads, int Groups, int Width, int Rotary, int Rank)
+    /// <summary>Query and key heads, values of a head, those of them that turn, and values of the latent.</summary>
+    internal readonly record struct Sizes(int Heads, int Groups, int Width, int Rotary, int Rank)
     {
         public int Content => Width - Rotary;
         public int Turned => Groups * Rotary;
@@ -60,7 +61,7 @@ public sealed class Mha2Mla : IAttentionFamily
         };
     }
 
-    static Sizes Checked(AttentionContext layer, ModelConfig keys)
+    internal static Sizes Checked(AttentionContext layer, ModelConfig keys)
     {
         var (heads, groups, width, rotary, rank) = (layer.Heads, layer.Groups, layer.HeadWidth, keys.Int("rope_dim_for_mla"), keys.Int("low_rank"));
         if (groups < 1 || heads % groups != 0) throw layer.Config.Wrong("num_key_value_heads", $"{groups}", $"a divisor of the {heads} query heads");
@@ -69,7 +70,7 @@ public sealed class Mha2Mla : IAttentionFamily
     }
 
     /// <summary>Stored are the turning rows of all heads, then the others; a head's vector is its others, then its turning ones.</summary>
-    static Step.Linear Query(AttentionContext layer, Sizes size)
+    internal static Step.Linear Query(AttentionContext layer, Sizes size)
     {
         var (heads, rotary, content) = (size.Heads, size.Rotary, size.Content);
         MadeMatrix Sorted(MadeMatrix all) => MadeMatrix.Below(Enumerable.Range(0, heads).SelectMany(head =>
@@ -80,7 +81,7 @@ public sealed class Mha2Mla : IAttentionFamily
     }
 
     /// <summary>Moves the turning part of a head to where its group's lies in the cached row; the rest of that is zero.</summary>
-    static Step.LinearByHead Place(Sizes size)
+    internal static Step.LinearByHead Place(Sizes size)
     {
         var one = new MadeMatrix.Identity(size.Width);
         return new([.. Enumerable.Range(0, size.Heads).Select(size.GroupOf).Select(group => MadeMatrix.Below(
@@ -90,6 +91,6 @@ public sealed class Mha2Mla : IAttentionFamily
         ]))]);
     }
 
-    static IEnumerable<MadeMatrix> ByHead(MadeMatrix all, Sizes size, int rows) =>
+    internal static IEnumerable<MadeMatrix> ByHead(MadeMatrix all, Sizes size, int rows) =>
         Enumerable.Range(0, size.Heads).Select(head => all.Take(size.GroupOf(head) * rows, rows));
 }

@@ -17,14 +17,14 @@ static class ReferenceAttention
         var weights = new double[seen.Last - first + 1 + (cached.Main.IsStrided ? 1 : 0)];
         for (var i = 0; i < weights.Length; i++)
         {
-            var score = Dot(seen.Vector(cached.Main, i, group), cached.Main, first + i, main, rule.Turn);
-            if (shape.RotaryWidth > 0) score += Dot(seen.Vector(cached.Rotary, i, 0), cached.Rotary, first + i, rotary, default);
+            var score = Dot(Read(seen, cached.Main, i, group, main.Length, shape, cached.Ids), first + i, main, rule.Turn);
+            if (shape.RotaryWidth > 0) score += Dot(Read(seen, cached.Rotary, i, 0, rotary.Length), first + i, rotary, default);
             score *= rule.Scale;
             weights[i] = rule.Softcap > 0 ? rule.Softcap * Math.Tanh(score / rule.Softcap) : score;
         }
         Softmax(weights, rule.Sinks.IsEmpty ? double.NegativeInfinity : rule.Sinks.At(0, head));
 
-        Sum(seen, shape.ValueInMain ? cached.Main : cached.Value, group, weights, destination[..shape.ValueWidth]);
+        Sum(seen, shape.ValueInMain ? cached.Main : cached.Value, group, weights, destination[..shape.ValueWidth], shape, cached.Ids);
         if (shape.SharedValueWidth > 0) Sum(seen, cached.SharedValue, 0, weights, destination[shape.ValueWidth..]);
     }
 
@@ -40,13 +40,30 @@ static class ReferenceAttention
             : stream.OpenVector(row, group);
     }
 
-    static void Sum(Seen seen, PagedRows values, int group, double[] weights, Span<float> destination)
+    /// <summary>The first values of a row; where tokens have classes, of the parts of which its class has one.</summary>
+    static float[] Read(Seen seen, PagedRows stream, int index, int group, int width, AttendShape shape = default, PagedRows classes = default)
+    {
+        var row = seen.Vector(stream, index, group);
+        var values = new float[width];
+        if (shape.Classes == 0)
+        {
+            for (var d = 0; d < width; d++) values[d] = stream.Value(row, d);
+            return values;
+        }
+        var start = (int)classes.Value(seen.Vector(classes, index, 0), 0) * (stream.Width + 1);
+        for (var d = 0; d < stream.Width; d++) values[start + d] = stream.Value(row, d);
+        values[start + stream.Width] = 1;
+        return values;
+    }
+
+    static void Sum(
+        Seen seen, PagedRows values, int group, double[] weights, Span<float> destination, AttendShape shape = default, PagedRows classes = default)
     {
         var sums = new double[destination.Length];
         for (var i = 0; i < weights.Length; i++)
         {
-            var row = seen.Vector(values, i, group);
-            for (var d = 0; d < sums.Length; d++) sums[d] += weights[i] * values.Value(row, d);
+            var row = Read(seen, values, i, group, sums.Length, shape, classes);
+            for (var d = 0; d < sums.Length; d++) sums[d] += weights[i] * row[d];
         }
         for (var d = 0; d < sums.Length; d++) destination[d] = (float)sums[d];
     }
@@ -55,10 +72,8 @@ static class ReferenceAttention
     public static Span<byte> Vector(PagedRows stream, ReadOnlySpan<int> pages, int row, int group) =>
         stream.Vector(pages[row / stream.RowsPerPage], row % stream.RowsPerPage, group);
 
-    static double Dot(ReadOnlySpan<byte> row, PagedRows stream, int position, ReadOnlySpan<float> query, KeyTurn turn)
+    static double Dot(float[] values, int position, ReadOnlySpan<float> query, KeyTurn turn)
     {
-        var values = new float[query.Length];
-        for (var d = 0; d < values.Length; d++) values[d] = stream.Value(row, d);
         if (!turn.IsEmpty) ReferenceElements.Rotate(values.AsSpan(0, turn.Angles.Columns), turn.Angles.Row(position), turn.Interleaved);
         var sum = 0.0;
         for (var d = 0; d < query.Length; d++) sum += (double)query[d] * values[d];

@@ -46,7 +46,7 @@ sealed class BranchLayer
         _outputWidth = valueMap?.Outputs ?? _shape.OutputWidth;
         _rule = new(branch.Scale, branch.Softcap, plan.Rows.Window, plan.Rows.Chunk,
             branch.Sinks is null ? default : context.Weights.Vector(branch.Sinks));
-        _cached = new(view(branch.Main), Rows(branch.Rotary), Rows(branch.Value), Rows(branch.SharedValue), Rows(branch.Gate?.Ids));
+        _cached = new(view(branch.Main), Rows(branch.Rotary), Rows(branch.Value), Rows(branch.SharedValue), Rows(branch.Gate?.Ids ?? branch.Classes?.Stream));
         _rotaryOffset = branch.RotaryOffset;
 
         PagedRows Rows(string? stream) => stream is null ? default : view(stream);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Serving.Devices;
 
 namespace Serving.Model.Layers;
@@ -29,6 +30,14 @@ public sealed record LayerContext(IDevice Device, Weights Weights, Scratch Scrat
 
     /// <summary>Rows that layers leave for later ones.</summary>
     public CarriedRows Carried { get; } = new(Scratch);
+
+    /// <summary>1 for each of the step's tokens that is one of some ids, else 0.</summary>
+    public ReadOnlySpan<float> AreOneOf(ImmutableArray<int> ids, int rows)
+    {
+        if (_ids.Length < rows) _ids = new float[2 * rows];
+        for (var row = 0; row < rows; row++) _ids[row] = ids.Contains(Step.Tokens[row]) ? 1 : 0;
+        return _ids.AsSpan(0, rows);
+    }
 
     /// <summary>The step's runs by their execution.</summary>
     public StepSegments Segments { get; } = new();

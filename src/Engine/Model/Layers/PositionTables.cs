@@ -50,7 +50,11 @@ public sealed class PositionTables(IDevice device, int maxRows) : IDisposable
         {
             for (var run = 0; run < step.Rows.Runs; run++)
                 for (var row = step.Rows.RunStarts[run]; row < step.Rows.RunStarts[run + 1]; row++)
-                    plan.Fill(step.Rows.Positions[row], step.LengthLimits[run], _host.AsSpan(row * plan.Width, plan.Width));
+                {
+                    var values = _host.AsSpan(row * plan.Width, plan.Width);
+                    if (step.Places.Length > 0) plan.Fill(step.Places[row], step.LengthLimits[run], values);
+                    else plan.Fill(step.Rows.Positions[row], step.LengthLimits[run], values);
+                }
             device.Write(_host.AsSpan(0, step.Rows.Rows * plan.Width), table.Take(step.Rows.Rows));
         }
     }

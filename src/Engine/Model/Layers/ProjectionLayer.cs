@@ -57,7 +57,8 @@ public sealed class ProjectionLayer
         Step.Repeat repeat => rows => Repeated(rows, repeat.Times, context),
         Step.SumOfParts sum => rows => Summed(rows, sum.Parts, context),
         Step.MultiplyByPosition multiply => Bind(multiply, context),
-        Step.TokenIds => rows => Ids(rows.Rows, context),
+        Step.TokenIds => rows => Numbers(context.Ids(rows.Rows), context),
+        Step.IsOneOf listed => rows => Numbers(context.AreOneOf(listed.Ids, rows.Rows), context),
         Step.TokenEmbedding embedding => Bind(embedding, context),
         Step.MultiplyBy times => Bind(times, context, memory),
         Step.Multiply multiply => rows =>
@@ -197,10 +198,10 @@ public sealed class ProjectionLayer
         return result;
     }
 
-    static Tensor Ids(int rows, LayerContext context)
+    static Tensor Numbers(ReadOnlySpan<float> ofRows, LayerContext context)
     {
-        var result = context.Scratch.Take(rows, 1);
-        context.Device.Write(context.Ids(rows), result);
+        var result = context.Scratch.Take(ofRows.Length, 1);
+        context.Device.Write(ofRows, result);
         return result;
     }
 

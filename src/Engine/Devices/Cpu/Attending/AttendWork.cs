@@ -74,8 +74,8 @@ unsafe struct AttendWork
     /// <summary>Width of a value, each part in whole panels.</summary>
     public readonly int ValuePadded => OwnValuePadded + PanelSize.Blocks(Shape.SharedValueWidth) * PanelSize.Block;
 
-    /// <summary>Floats of the rows of a tile that turn before they are keys.</summary>
-    public readonly int TurnFloats => Rule.Turn.IsEmpty ? 0 : TileRows * MainPadded;
+    /// <summary>Floats of the rows of a tile that turn before they are keys, or are spread over the parts of their classes.</summary>
+    public readonly int TurnFloats => Rule.Turn.IsEmpty && Shape.Classes == 0 ? 0 : TileRows * MainPadded;
 
     /// <summary>Floats of the state of as many queries, in one group or several.</summary>
     public readonly long StateFloats(int queries) => queries * (long)(ValuePadded + 2 * PanelSize.Block);

@@ -130,6 +130,7 @@ unsafe ref struct SpanPass
         var count = _panels * PanelSize.Outputs;
         var (main, rotary) = (_work.Cached.Main, _work.Cached.Rotary);
         Find(main, _unit.Group + group, tile, first, count, rows);
+        if (_work.Shape.Classes > 0) main = Spread(rows, count, tile, first);
         if (_work.Rule.Turn.IsEmpty) TileRows.Keys(main, rows, count, _work.Shape.MainWidth, _keys, stride, _scales);
         else Turned(rows, count, tile, stride);
         var values = _work.Shape.ValueInMain ? main : _work.Cached.Value;
@@ -150,6 +151,26 @@ unsafe ref struct SpanPass
     {
         if (_closes) TileRows.FindOpen(stream, _unit, group, count, (nint)_zeros, rows);
         else TileRows.Find(stream, _unit, group, tile, first, count, (nint)_zeros, rows);
+    }
+
+    // Rows of classes: widened into the part of their class, a one behind them, zeros around.
+    readonly PagedRows Spread(nint* rows, int count, int tile, int first)
+    {
+        var (main, ids, width) = (_work.Cached.Main, _work.Cached.Ids, _work.Shape.MainWidth);
+        var classes = stackalloc nint[AttendWork.TileRows];
+        Find(ids, 0, tile, first, count, classes);
+        new Span<float>(_turned, count * width).Clear();
+        for (var i = 0; i < count; i++)
+        {
+            var row = _turned + (long)i * width;
+            var read = rows[i];
+            rows[i] = (nint)row;
+            if (read == (nint)_zeros) continue;
+            row += Math.Clamp((int)RowReading.Value(ids, (byte*)classes[i], 0), 0, _work.Shape.Classes - 1) * (main.Width + 1);
+            RowReading.Widen(main, (byte*)read, main.Width, row);
+            row[main.Width] = 1;
+        }
+        return new((nint)_turned, 0, 1, 1, width, CacheType.Float32);
     }
 
     // Keys that turn when they are read: widened, turned by the angles of their positions, then laid out as keys.
