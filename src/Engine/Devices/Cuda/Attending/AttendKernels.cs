@@ -69,10 +69,10 @@ sealed class AttendKernels
 struct AttendArguments
 {
     public Tensor Main, Rotary, Destination, Sinks, Angles;
-    public StreamArguments MainRows, RotaryRows, ValueRows, SharedRows;
+    public StreamArguments MainRows, RotaryRows, ValueRows, SharedRows, ClassRows;
     public nint Pages, Units, Items, States;
     public int Count, Own;
-    public int MainWidth, RotaryWidth, ValueWidth, SharedWidth, Interleaved;
+    public int MainWidth, RotaryWidth, ValueWidth, SharedWidth, Interleaved, Classes;
     public int Window, Chunk;
     public float Scale, Softcap;
 
@@ -81,7 +81,7 @@ struct AttendArguments
     {
         (Main, Rotary, Destination, Sinks, Angles) = (main, rotary, destination, rule.Sinks, rule.Turn.Angles);
         (MainWidth, RotaryWidth, ValueWidth, SharedWidth) = (shape.MainWidth, shape.RotaryWidth, shape.ValueWidth, shape.SharedValueWidth);
-        Interleaved = rule.Turn.Interleaved ? 1 : 0;
+        (Interleaved, Classes) = (rule.Turn.Interleaved ? 1 : 0, shape.Classes);
         (Window, Chunk, Scale, Softcap) = (rule.Window, rule.Chunk, rule.Scale, rule.Softcap);
     }
 }

@@ -30,7 +30,7 @@ sealed class Attending(CudaContext context, StepTables tables, AttendKernels ker
         var arguments = new AttendArguments(shape, rule, main, rotary, destination)
         {
             MainRows = new(cached.Main), RotaryRows = new(cached.Rotary),
-            ValueRows = new(shape.ValueInMain ? cached.Main : cached.Value), SharedRows = new(cached.SharedValue),
+            ValueRows = new(shape.ValueInMain ? cached.Main : cached.Value), SharedRows = new(cached.SharedValue), ClassRows = new(cached.Ids),
             Pages = step.Pages, Units = shared.Units, Items = shared.Items, States = states, Count = work.Items.Length, Own = work.Slots,
         };
         kernels.Attend(queries, blocks, arguments);

@@ -4,10 +4,10 @@
 
 constexpr int THREADS = 128, WARPS = THREADS / 32, COLUMNS = 64, PITCH = COLUMNS + 1;
 
-// A tile's rows: the page and the place of each, or a row of the step; -1 for rows that no query sees.
+// A tile's rows: the page and the place of each, or a row of the step; -1 for rows that no query sees. Where tokens have classes, its class.
 struct TileRows
 {
-    int page[TILE], place[TILE];
+    int page[TILE], place[TILE], part[TILE];
 };
 
 DEVICE Vector vector_of(const Stream& stream, const TileRows& rows, int row, int group, bool open)
@@ -15,15 +15,35 @@ DEVICE Vector vector_of(const Stream& stream, const TileRows& rows, int row, int
     return open ? open_vector(stream, rows.place[row], group) : vector_in_page(stream, rows.page[row], group, rows.place[row]);
 }
 
-// Widens columns of the rows of a tile.
+template <int TYPE> DEVICE void class_of(const Stream& stream, const Vector& vector, int classes, int& part)
+{
+    part = least(greatest((int)stored_value<TYPE>(stream, vector, 0), 0), classes - 1);
+}
+
+// Value `index` of a row that is read as a part for each class: all zeros but for its own, which is the row and a one behind it.
+template <int TYPE> DEVICE float spread_value(const Stream& stream, const Vector& vector, int part, int index)
+{
+    int within = index - part * (stream.width + 1);
+    if (within < 0 || within > stream.width) return 0.0f;
+    return within == stream.width ? 1.0f : stored_value<TYPE>(stream, vector, within);
+}
+
+// Widens columns of the rows of a tile, spread over the parts of their classes or as they are.
 template <int TYPE>
-DEVICE void bring(const Stream& stream, const TileRows& rows, int count, int group, bool open, int column, int columns, float* tile)
+DEVICE void bring(
+    const Stream& stream, const TileRows& rows, int count, int group, bool open, int column, int columns, float* tile, bool spread)
 {
     for (int i = threadIdx.x; i < count * COLUMNS; i += THREADS)
     {
         int row = i / COLUMNS, at = i % COLUMNS;
         bool here = rows.place[row] >= 0 && at < columns;
-        tile[row * PITCH + at] = here ? stored_value<TYPE>(stream, vector_of(stream, rows, row, group, open), column + at) : 0.0f;
+        float value = 0;
+        if (here)
+        {
+            Vector vector = vector_of(stream, rows, row, group, open);
+            value = spread ? spread_value<TYPE>(stream, vector, rows.part[row], column + at) : stored_value<TYPE>(stream, vector, column + at);
+        }
+        tile[row * PITCH + at] = value;
     }
 }
 
@@ -123,20 +143,24 @@ template <int PER_WARP> struct Attention
             {
                 rows.page[i] = a.pages[unit.table + index / perPage];
                 rows.place[i] = index % perPage;
+                if (a.classes > 0)
+                {
+                    FOR_TYPE(a.classRows, class_of, vector_in_page(a.classRows, rows.page[i], 0, rows.place[i]), a.classes, rows.part[i])
+                }
             }
         }
         for (int j = 0; j < PER_WARP; j++) score[j][0] = score[j][1] = 0;
-        for (int column = 0; column < a.mainWidth; column += COLUMNS) add_scores(a.main, a.mainRows, unit.group, at, count, open, column, a.mainWidth, !a.angles.empty());
-        for (int column = 0; column < a.rotaryWidth; column += COLUMNS) add_scores(a.rotary, a.rotaryRows, 0, at, count, open, column, a.rotaryWidth, false);
+        for (int column = 0; column < a.mainWidth; column += COLUMNS) add_scores(a.main, a.mainRows, unit.group, at, count, open, column, a.mainWidth, !a.angles.empty(), a.classes > 0);
+        for (int column = 0; column < a.rotaryWidth; column += COLUMNS) add_scores(a.rotary, a.rotaryRows, 0, at, count, open, column, a.rotaryWidth, false, false);
         float decay[PER_WARP];
         weigh(at, count, open, decay);
         for (int column = 0; column < a.valueWidth; column += COLUMNS)
-            add_values(a.valueRows, unit.group, count, open, column, a.valueWidth, 0, decay);
-        for (int column = 0; column < a.sharedWidth; column += COLUMNS) add_values(a.sharedRows, 0, count, open, column, a.sharedWidth, a.valueWidth, decay);
+            add_values(a.valueRows, unit.group, count, open, column, a.valueWidth, 0, decay, a.classes > 0);
+        for (int column = 0; column < a.sharedWidth; column += COLUMNS) add_values(a.sharedRows, 0, count, open, column, a.sharedWidth, a.valueWidth, decay, false);
     }
 
     // Products of some columns of the queries and of the tile's rows.
-    DEVICE void add_scores(const Tensor& source, const Stream& stream, int group, int at, int count, bool open, int column, int width, bool turns)
+    DEVICE void add_scores(const Tensor& source, const Stream& stream, int group, int at, int count, bool open, int column, int width, bool turns, bool spread)
     {
         int columns = least(COLUMNS, width - column);
         __syncthreads();
@@ -152,7 +176,7 @@ template <int PER_WARP> struct Attention
         }
         else
         {
-            FOR_TYPE(stream, bring, rows, count, group, open, column, columns, tile)
+            FOR_TYPE(stream, bring, rows, count, group, open, column, columns, tile, spread)
         }
         __syncthreads();
         if (present() <= 0) return;
@@ -196,11 +220,11 @@ template <int PER_WARP> struct Attention
     }
 
     // Weights times some columns of the tile's values.
-    DEVICE void add_values(const Stream& stream, int group, int count, bool open, int column, int width, int offset, const float (&decay)[PER_WARP])
+    DEVICE void add_values(const Stream& stream, int group, int count, bool open, int column, int width, int offset, const float (&decay)[PER_WARP], bool spread)
     {
         int columns = least(COLUMNS, width - column);
         __syncthreads();
-        FOR_TYPE(stream, bring, rows, count, group, open, column, columns, tile)
+        FOR_TYPE(stream, bring, rows, count, group, open, column, columns, tile, spread)
         __syncthreads();
         if (present() <= 0) return;
         float added[PER_WARP][2] = {};

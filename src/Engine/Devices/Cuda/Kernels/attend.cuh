@@ -30,13 +30,13 @@ struct Item
 struct AttendArguments
 {
     Tensor main, rotary, destination, sinks, angles;
-    Stream mainRows, rotaryRows, valueRows, sharedRows;
+    Stream mainRows, rotaryRows, valueRows, sharedRows, classRows;
     const int* pages;
     const Unit* units;
     const Item* items;
     float* states;
     int count, own; // items; the first slot that belongs to a block
-    int mainWidth, rotaryWidth, valueWidth, sharedWidth, interleaved;
+    int mainWidth, rotaryWidth, valueWidth, sharedWidth, interleaved, classes;
     int window, chunk;
     float scale, softcap;
 
