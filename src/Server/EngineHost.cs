@@ -87,7 +87,9 @@ sealed class EngineHost(
         try
         {
             var model = load();
-            ServerLog.Loaded(logger, options.Model, Stopwatch.GetElapsedTime(started).TotalSeconds, model.MaxLength);
+            if (model.Notice is { } notice)
+                ServerLog.Notice(logger, notice);
+            ServerLog.Loaded(logger, options.Model, Stopwatch.GetElapsedTime(started).TotalSeconds, model.Device, model.MaxLength);
             _loaded.SetResult(model);
         }
         catch (Exception error)

@@ -54,6 +54,12 @@ sealed class ServedModel : IAsyncDisposable
     /// <summary>Changes only with the program, the model and its numeric path.</summary>
     public required string Fingerprint { get; init; }
 
+    /// <summary>What the model runs on, for people.</summary>
+    public string Device { get; init; } = "";
+
+    /// <summary>What whoever started the program should know of the device; null for nothing.</summary>
+    public string? Notice { get; init; }
+
     /// <summary>Throws a 404 for a name that is not this model's.</summary>
     public void CheckName(string name)
     {

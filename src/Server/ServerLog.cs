@@ -6,8 +6,8 @@ static partial class ServerLog
     [LoggerMessage(100, LogLevel.Information, "Loading {Model}.")]
     public static partial void Loading(ILogger logger, string model);
 
-    [LoggerMessage(101, LogLevel.Information, "Loaded {Model} in {Seconds:F2} s; a context holds {Tokens} tokens.")]
-    public static partial void Loaded(ILogger logger, string model, double seconds, int tokens);
+    [LoggerMessage(101, LogLevel.Information, "Loaded {Model} in {Seconds:F2} s on {Device}; a context holds {Tokens} tokens.")]
+    public static partial void Loaded(ILogger logger, string model, double seconds, string device, int tokens);
 
     [LoggerMessage(102, LogLevel.Critical, "{Model} cannot be served: {Reason}")]
     public static partial void LoadFailed(ILogger logger, string model, string reason);
@@ -26,6 +26,9 @@ static partial class ServerLog
 
     [LoggerMessage(107, LogLevel.Information, "Steps end again.")]
     public static partial void Recovered(ILogger logger);
+
+    [LoggerMessage(108, LogLevel.Information, "{Notice}")]
+    public static partial void Notice(ILogger logger, string notice);
 
     [LoggerMessage(110, LogLevel.Error, "Request {RequestId} failed.")]
     public static partial void RequestFailed(ILogger logger, Exception error, string requestId);

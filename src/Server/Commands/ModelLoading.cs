@@ -4,7 +4,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using Serving.Devices;
-using Serving.Devices.Reference;
 using Serving.Diagnostics;
 using Serving.Model;
 using Serving.Sampling;
@@ -61,7 +60,8 @@ static partial class ModelLoading
         try
         {
             draft = options.Engine.DraftModel is { } path ? Checkpoint.Open(path) : null;
-            device = DeviceOf(options.Engine);
+            var choice = DeviceChoice.Of(options.Engine);
+            device = choice.Device;
             loaded = new LoadedModel(checkpoint, device, EngineOptionsOf(options.Engine), diagnostics, draft);
             var (tokenizer, template) = text.GetAwaiter().GetResult();
             return new(options.Seed)
@@ -74,7 +74,9 @@ static partial class ModelLoading
                 StopIds = StopIds(checkpoint.Text, tokenizer),
                 Defaults = options.UsesGenerationConfig ? DefaultsOf(checkpoint.Text.Generation) : new(),
                 Created = new DateTimeOffset(File.GetLastWriteTimeUtc(options.Model)).ToUnixTimeSeconds(),
-                Fingerprint = FingerprintOf(checkpoint, options.Engine),
+                Fingerprint = FingerprintOf(checkpoint, device, options.Engine),
+                Device = loaded.Device,
+                Notice = choice.Notice,
             };
         }
         catch
@@ -91,21 +93,6 @@ static partial class ModelLoading
             throw;
         }
     }
-
-    static IDevice DeviceOf(EngineSettings settings) => settings.Device switch
-    {
-        "auto" or "cpu" => new CpuDevice(settings.Threads ?? 0, ActivationsOf(settings), settings.PinsThreads),
-        "reference" => new ReferenceDevice(),
-        var other => throw new SettingException($"--device {other} is not served by this build; use cpu."),
-    };
-
-    static ActivationType ActivationsOf(EngineSettings settings) => (settings.ActivationDtype, settings.Dtype) switch
-    {
-        ("float32", _) or ("auto", "float32") => ActivationType.Float32,
-        ("int8", _) => ActivationType.Int8,
-        ("bfloat16", _) or ("auto", "bfloat16") => ActivationType.BFloat16,
-        _ => ActivationType.Int16,
-    };
 
     static EngineOptions EngineOptionsOf(EngineSettings settings)
     {
@@ -173,9 +160,9 @@ static partial class ModelLoading
         RepetitionPenalty = given.RepetitionPenalty ?? 1,
     };
 
-    static string FingerprintOf(Checkpoint checkpoint, EngineSettings settings)
+    static string FingerprintOf(Checkpoint checkpoint, IDevice device, EngineSettings settings)
     {
-        var path = $"{ServerVersion.Text}|{checkpoint.Name}|{checkpoint.ByteLength}|{settings.Device}|{settings.Dtype}|{settings.ActivationDtype}|{settings.CacheDtype}|{settings.Execution}";
+        var path = $"{ServerVersion.Text}|{checkpoint.Name}|{checkpoint.ByteLength}|{device.GetType().Name}|{settings.Dtype}|{settings.ActivationDtype}|{settings.CacheDtype}|{settings.Execution}";
         return "fp_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)), 0, 5);
     }
 

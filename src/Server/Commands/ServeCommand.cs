@@ -78,7 +78,7 @@ static class ServeCommand
 
     static EngineSettings EngineFrom(SettingReader read, SpeculativeConfig speculation) => new()
     {
-        Device = read.OneOf(Settings.Device, "auto", "cpu", "cuda", "reference"),
+        Device = read.Named(Settings.Device, DeviceChoice.Named, DeviceChoice.Expected),
         Dtype = read.OneOf(Settings.Dtype, "auto", "float32", "bfloat16"),
         ActivationDtype = read.OneOf(Settings.ActivationDtype, "auto", "float32", "int16", "bfloat16", "int8"),
         CacheDtype = read.OneOf(Settings.KvCacheDtype, "auto", "float32", "bfloat16", "fp8", "fp8_e4m3", "int8", "int4"),

@@ -6,7 +6,7 @@ using Serving.Model;
 namespace Serving.Tests;
 
 /// <summary>Every model fixture against the logits, hidden states and greedy ids of the reference libraries.</summary>
-public abstract class GoldenModelTests(Func<IDevice> device)
+public abstract class GoldenModelTests(Func<IDevice> device, Func<string, bool>? isQuick = null)
 {
     public static TheoryData<string, string> Models()
     {
@@ -23,6 +23,7 @@ public abstract class GoldenModelTests(Func<IDevice> device)
     [Theory, MemberData(nameof(Models))]
     public void Prefill_gives_the_golden_logits_whole_and_in_chunks(string model, string config)
     {
+        SkipUnlessWanted(model);
         using var golden = Golden.Open(model);
         using var harness = new DecoderHarness(Open(model, config), device());
         foreach (var test in golden.Cases)
@@ -38,6 +39,7 @@ public abstract class GoldenModelTests(Func<IDevice> device)
     [Theory, MemberData(nameof(Models))]
     public void Hidden_states_are_golden_after_every_layer(string model, string config)
     {
+        SkipUnlessWanted(model);
         using var golden = Golden.Open(model);
         using var harness = new DecoderHarness(Open(model, config), device());
         var seen = 0;
@@ -56,6 +58,7 @@ public abstract class GoldenModelTests(Func<IDevice> device)
     [Theory, MemberData(nameof(Models))]
     public void Greedy_decoding_gives_the_golden_ids(string model, string config)
     {
+        SkipUnlessWanted(model);
         using var golden = Golden.Open(model);
         using var harness = new DecoderHarness(Open(model, config), device());
         foreach (var test in golden.Cases)
@@ -72,6 +75,9 @@ public abstract class GoldenModelTests(Func<IDevice> device)
         }
     }
 
+    void SkipUnlessWanted(string model) =>
+        Assert.SkipUnless(Fixtures.All || isQuick is null || isQuick(model), "All models take minutes on this device; tests/run --all runs them.");
+
     static Checkpoint Open(string model, string config) =>
         config == "" ? Checkpoint.Open(Fixtures.Path(model)) : Checkpoint.OpenFolder(Fixtures.Path(model), config);
 }
@@ -79,3 +85,13 @@ public abstract class GoldenModelTests(Func<IDevice> device)
 public sealed class ReferenceGoldenModelTests() : GoldenModelTests(() => new ReferenceDevice());
 
 public sealed class CpuGoldenModelTests() : GoldenModelTests(() => new CpuDevice());
+
+// The kernels and the driver's calls of a GPU, on the host: always the models that between them call every kernel.
+public sealed class CudaGoldenModelTests() : GoldenModelTests(CudaEmulator.Device, model => Quick.Contains(model))
+{
+    static readonly string[] Quick =
+    [
+        "schemes/mla", "schemes/mfa_kr", "schemes/gla", "schemes/mtla", "schemes/cca", "hf/deepseek_v3", "hf/gpt_oss", "hf/kimi_linear", "hf/qwen2_window",
+        "gguf/q4_k.gguf",
+    ];
+}

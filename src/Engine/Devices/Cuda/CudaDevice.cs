@@ -49,7 +49,7 @@ public sealed partial class CudaDevice : IDevice
     }
 
     /// <inheritdoc/>
-    public DeviceCeiling Measure() => throw new NotSupportedException();
+    public DeviceCeiling Measure() => Ceilings.Measure(_context);
 
     /// <inheritdoc/>
     public bool KeepsSource => false;

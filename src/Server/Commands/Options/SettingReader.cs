@@ -36,6 +36,9 @@ sealed class SettingReader
     public string OneOf(Setting setting, params string[] values) =>
         Read(setting, text => values.Contains(text, StringComparer.OrdinalIgnoreCase) ? text.ToLowerInvariant() : null, string.Join(", ", values))!;
 
+    /// <summary>A name that another knows: its usual form, or null where it is none.</summary>
+    public string Named(Setting setting, Func<string, string?> name, string expected) => Read(setting, name, expected)!;
+
     public long? Long(Setting setting, long min, long max) => Read(setting,
         text => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) && n >= min && n <= max ? n : (long?)null,
         max is int.MaxValue or long.MaxValue ? $"a whole number of at least {min}" : $"a whole number from {min} to {max}");

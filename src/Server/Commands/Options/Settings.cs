@@ -8,7 +8,7 @@ static class Settings
     public static readonly Setting ServedModelName = new("served-model-name", null, "Names that requests may use for the model.") { IsList = true };
     public static readonly Setting Host = new("host", "127.0.0.1", "Address to listen on; 0.0.0.0 for all.");
     public static readonly Setting Port = new("port", "8080", "Port to listen on; 0 takes a free one.");
-    public static readonly Setting Device = new("device", "auto", "auto, cpu, cuda or reference.");
+    public static readonly Setting Device = new("device", "auto", "auto, cpu, cuda, cuda:N or reference; auto is the first GPU, or the CPU where there is none.");
     public static readonly Setting Dtype = new("dtype", "auto", "Type of weights and arithmetic: auto, float32 or bfloat16.");
     public static readonly Setting ActivationDtype = new("activation-dtype", "auto",
         "How far products may round their inputs: float32 (not at all), int16 (against Q4_0, Q4_1 and Q8_0 weights), bfloat16 (against bfloat16 weights too), int8 (8 bits instead of 16, as llama.cpp does; faster and coarser); auto is int16, or what --dtype names.");

@@ -119,6 +119,17 @@ public sealed class CudaStartTests : IDisposable
         Works(device);
     }
 
+    [Fact]
+    public void What_the_device_reaches_is_measured()
+    {
+        using var device = new CudaDevice(Options with { Ordinal = 1 });
+        var free = device.FreeBytes;
+        var (bytes, flops) = device.Measure();
+        Assert.True(bytes > 0 && double.IsFinite(bytes), $"{bytes} bytes/s");
+        Assert.True(flops > 0 && double.IsFinite(flops), $"{flops} FLOP/s");
+        Assert.Equal(free, device.FreeBytes);
+    }
+
     static void Works(CudaDevice device)
     {
         var tensor = Tensor.Matrix(device.Allocate(16), 1, 4);

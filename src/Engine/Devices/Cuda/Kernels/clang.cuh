@@ -6,6 +6,7 @@
 #define __shared__ __attribute__((shared))
 #define __forceinline__ __attribute__((always_inline)) inline
 #define __align__(bytes) __attribute__((aligned(bytes)))
+#define __grid_constant__
 #define __launch_bounds__(...) __attribute__((launch_bounds(__VA_ARGS__)))
 
 #define SPECIAL_REGISTERS(type, name, source)                                                   \

@@ -50,10 +50,16 @@ sealed class KernelImages
                 kept.Delete();
             }
         }
-        image = _compiler.Compile(source, Sources[source], Headers, Architecture);
+        image = Compile(_compiler, source, Architecture);
         kept.Write(image);
         return load(image);
     }
+
+    /// <summary>The source files of kernels.</summary>
+    public static IEnumerable<string> Names => Sources.Keys.Where(name => name.EndsWith(".cu", StringComparison.Ordinal));
+
+    /// <summary>A source file's kernels for an architecture.</summary>
+    public static byte[] Compile(Nvrtc compiler, string source, string architecture) => compiler.Compile(source, Sources[source], Headers, architecture);
 
     /// <summary>Gives an image to the driver.</summary>
     public delegate nint Loading(ReadOnlySpan<byte> image);

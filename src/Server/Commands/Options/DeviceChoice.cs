@@ -1,0 +1,72 @@
+using System.Globalization;
+using Serving.Devices;
+using Serving.Devices.Reference;
+
+namespace Serving.Server.Commands;
+
+/// <summary>From the setting of a device to the device.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Notice">What its user should know, such as why it is not a GPU; null for nothing.</param>
+readonly record struct DeviceChoice(IDevice Device, string? Notice = null)
+{
+    const string Gpu = "cuda";
+
+    /// <summary>What the setting may be, for people.</summary>
+    public const string Expected = "auto, cpu, cuda, cuda:N or reference";
+
+    /// <summary>A device's name as the setting has it; null where it is none.</summary>
+    public static string? Named(string text)
+    {
+        text = text.ToLowerInvariant();
+        return text is "auto" or "cpu" or Gpu or "reference" || Ordinal(text) is not null ? text : null;
+    }
+
+    /// <summary>
+    /// The device of the settings. auto is the first GPU where one can be used and the CPU where none can, which it says; cuda:N is the GPU of that
+    /// number or a <see cref="SettingException"/>.
+    /// </summary>
+    /// <param name="settings">The settings.</param>
+    /// <param name="driver">How a GPU is reached; by default as the environment says.</param>
+    public static DeviceChoice Of(EngineSettings settings, CudaOptions? driver = null)
+    {
+        driver ??= CudaOptions.FromEnvironment();
+        switch (settings.Device)
+        {
+            case "cpu": return new(Cpu(settings));
+            case "reference": return new(new ReferenceDevice());
+            case "auto":
+                try
+                {
+                    return new(new CudaDevice(driver));
+                }
+                catch (CudaException error)
+                {
+                    return new(Cpu(settings), $"The CPU serves, no GPU: {error.Message}");
+                }
+            default:
+                try
+                {
+                    return new(new CudaDevice(driver with { Ordinal = Ordinal(settings.Device) ?? 0 }));
+                }
+                catch (CudaException error)
+                {
+                    throw new SettingException($"--device {settings.Device} cannot be used: {error.Message} With --device cpu the CPU serves.");
+                }
+        }
+    }
+
+    static int? Ordinal(string text) =>
+        text.StartsWith($"{Gpu}:", StringComparison.Ordinal) && int.TryParse(text.AsSpan(Gpu.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
+
+    static CpuDevice Cpu(EngineSettings settings) => new(settings.Threads ?? 0, ActivationsOf(settings), settings.PinsThreads);
+
+    static ActivationType ActivationsOf(EngineSettings settings) => (settings.ActivationDtype, settings.Dtype) switch
+    {
+        ("float32", _) or ("auto", "float32") => ActivationType.Float32,
+        ("int8", _) => ActivationType.Int8,
+        ("bfloat16", _) or ("auto", "bfloat16") => ActivationType.BFloat16,
+        _ => ActivationType.Int16,
+    };
+}
