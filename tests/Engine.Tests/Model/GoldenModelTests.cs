@@ -91,7 +91,7 @@ public sealed class CudaGoldenModelTests() : GoldenModelTests(CudaEmulator.Devic
 {
     static readonly string[] Quick =
     [
-        "schemes/mla", "schemes/mfa_kr", "schemes/gla", "schemes/mtla", "schemes/cca", "hf/deepseek_v3", "hf/gpt_oss", "hf/kimi_linear", "hf/qwen2_window",
-        "gguf/q4_k.gguf",
+        "schemes/mla", "schemes/mfa_kr", "schemes/eg_mla", "schemes/gla", "schemes/mtla", "schemes/cca", "hf/deepseek_v3", "hf/gpt_oss", "hf/kimi_linear",
+        "hf/qwen2_window", "gguf/q4_k.gguf",
     ];
 }

@@ -7,6 +7,7 @@ public sealed partial class CudaDevice
 {
     readonly PageOperations _pages;
     readonly Attending _attending;
+    readonly Expanding _expanding;
     readonly StateOperations _states;
 
     /// <inheritdoc/>
@@ -31,7 +32,7 @@ public sealed partial class CudaDevice
     {
         ShapeChecks.AttendExpanded(expansion, cached, batch, pages);
         ShapeChecks.Attend(expansion.ShapeOver(cached), rule, batch, main, rotary, destination);
-        throw new NotSupportedException();
+        _expanding.Attend(rule, expansion, main, rotary, cached, batch, pages, destination);
     }
 
     /// <inheritdoc/>

@@ -25,7 +25,9 @@ public sealed partial class CudaDevice : IDevice
             _experts = new(_context);
             var tables = new StepTables(_context);
             _pages = new(_context, tables);
-            _attending = new(_context, tables, new(_context));
+            var kernels = new AttendKernels(_context, options.Activations);
+            _attending = new(_context, tables, kernels);
+            _expanding = new(_context, tables, kernels, _products);
             _states = new(_context);
         }
         catch

@@ -4,6 +4,9 @@ namespace Serving.Devices;
 /// <param name="Ordinal">The device's number, from 0.</param>
 public sealed record CudaOptions(int Ordinal = 0)
 {
+    /// <summary>How far inputs of products on tensor cores may be rounded.</summary>
+    public ActivationType Activations { get; init; }
+
     /// <summary>Path of the driver; null for the system's libcuda.so.1.</summary>
     public string? Driver { get; init; }
 

@@ -11,3 +11,5 @@ public sealed class CudaAttends() : AttendConformance(_ => CudaEmulator.Device()
 public sealed class CudaSharedRows() : SharedRowConformance(_ => CudaEmulator.Device());
 
 public sealed class CudaStates() : StateConformance(_ => CudaEmulator.Device());
+
+public sealed class CudaExpanded() : ExpandedConformance(_ => CudaEmulator.Device());

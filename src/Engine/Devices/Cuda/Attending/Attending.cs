@@ -18,7 +18,8 @@ sealed class Attending(CudaContext context, StepTables tables, AttendKernels ker
         var step = tables.Of(batch, pages);
         var longest = 0;
         for (var run = 0; run < batch.Runs; run++) longest = Math.Max(longest, batch.RunStarts[run + 1] - batch.RunStarts[run]);
-        var queries = kernels.QueriesOf(shape, longest);
+        var kernel = kernels.Choose(shape, rule, cached, longest);
+        var queries = kernel.Queries;
         var facts = new Facts(
             shape.QueryHeads, shape.Groups, shape.OutputWidth, rule.Window, rule.Chunk, cached.Main.Stride, cached.Main.RowsPerPage, queries);
         if (!_shared.TryGetValue(facts, out var shared)) _shared.Add(facts, shared = new(context));
@@ -32,8 +33,9 @@ sealed class Attending(CudaContext context, StepTables tables, AttendKernels ker
             MainRows = new(cached.Main), RotaryRows = new(cached.Rotary),
             ValueRows = new(shape.ValueInMain ? cached.Main : cached.Value), SharedRows = new(cached.SharedValue), ClassRows = new(cached.Ids),
             Pages = step.Pages, Units = shared.Units, Items = shared.Items, States = states, Count = work.Items.Length, Own = work.Slots,
+            Terms = kernels.Terms,
         };
-        kernels.Attend(queries, blocks, arguments);
+        kernels.Attend(kernel, blocks, arguments);
         kernels.Merge(queries, work.Merges.Length, new()
         {
             Destination = destination, Sinks = rule.Sinks, Units = shared.Units, Merges = shared.Merges, States = states,

@@ -122,6 +122,7 @@ template <int PER_WARP> struct Attention
 
     DEVICE void begin()
     {
+        UNROLL
         for (int j = 0; j < PER_WARP; j++)
         {
             most[j] = LEAST;
@@ -149,6 +150,7 @@ template <int PER_WARP> struct Attention
                 }
             }
         }
+        UNROLL
         for (int j = 0; j < PER_WARP; j++) score[j][0] = score[j][1] = 0;
         for (int column = 0; column < a.mainWidth; column += COLUMNS) add_scores(a.main, a.mainRows, unit.group, at, count, open, column, a.mainWidth, !a.angles.empty(), a.classes > 0);
         for (int column = 0; column < a.rotaryWidth; column += COLUMNS) add_scores(a.rotary, a.rotaryRows, 0, at, count, open, column, a.rotaryWidth, false, false);
@@ -196,6 +198,7 @@ template <int PER_WARP> struct Attention
     // Scores become weights, relative to the greatest score so far; what was gathered before is to be multiplied by the decay.
     DEVICE void weigh(int at, int count, bool open, float (&decay)[PER_WARP])
     {
+        UNROLL
         for (int j = 0; j < PER_WARP; j++)
         {
             decay[j] = 1;
@@ -203,6 +206,7 @@ template <int PER_WARP> struct Attention
             int token = query(j) / unit.heads;
             int first = open ? token : a.first_row(unit.position + token), last = open ? token : a.last_row(unit.position + token);
             float x[2], before = most[j];
+            UNROLL
             for (int e = 0; e < 2; e++)
             {
                 int row = lane() + e * WARP;
@@ -239,7 +243,9 @@ template <int PER_WARP> struct Attention
                 added[j][1] = fused(mine[j * TILE + row], far, added[j][1]);
             }
         }
+        UNROLL
         for (int j = 0; j < PER_WARP; j++)
+            UNROLL
             for (int e = 0; e < 2; e++)
             {
                 int at = lane() + e * WARP;
@@ -252,8 +258,10 @@ template <int PER_WARP> struct Attention
     DEVICE void leave(int slot, bool joins, bool ends)
     {
         __syncwarp();
-        for (int j = 0; j < present(); j++)
+        UNROLL
+        for (int j = 0; j < PER_WARP; j++)
         {
+            if (j >= present()) break;
             QueryState state = state_in(a.states, slot, QUERIES, query(j), a.outputWidth());
             float whole = warp_sum(sum[j]), greatest = most[j], *value = value_of(j);
             if (joins)

@@ -36,7 +36,8 @@ struct AttendArguments
     const Item* items;
     float* states;
     int count, own; // items; the first slot that belongs to a block
-    int mainWidth, rotaryWidth, valueWidth, sharedWidth, interleaved, classes;
+    int mainWidth, rotaryWidth, valueWidth, sharedWidth, valueInMain, interleaved, classes;
+    int queryTerms, weightTerms; // bfloat16 that make a query and a weight, on tensor cores
     int window, chunk;
     float scale, softcap;
 

@@ -60,6 +60,7 @@ enum { WARP = 32 };
 DEVICE int lane() { return (int)threadIdx.x & (WARP - 1); }
 DEVICE int warp() { return (int)threadIdx.x / WARP; }
 
+#if !defined(EMULATED)
 // The sum over a warp, in every lane, added in one order.
 DEVICE float warp_sum(float value)
 {
@@ -99,6 +100,7 @@ template <typename T> DEVICE T warp_max(T value)
     for (int mask = WARP / 2; mask > 0; mask /= 2) value = greatest(value, shuffle_xor(value, mask));
     return value;
 }
+#endif
 
 // The sum over a block of whole warps, in every thread; all threads must call it.
 DEVICE float block_sum(float value)

@@ -38,6 +38,8 @@ namespace emulator
     // Gives a value to the warp and takes that of another lane once all lanes have given theirs.
     u64 exchange(u64 value, int from);
     u32 vote(bool value);
+    // What the lanes of a warp do together: each gives its part, and the last to come does the work on all of them.
+    void together(void* part, void (*operation)(void* const (&parts)[32], int lanes));
     int lane_index();
 }
 
@@ -77,3 +79,56 @@ inline float rounded(float x) { return __builtin_rintf(x); }
 inline float as_float(u32 bits) { float value; memcpy(&value, &bits, 4); return value; }
 inline u32 as_bits(float value) { u32 bits; memcpy(&bits, &value, 4); return bits; }
 inline int atomicAdd(int* at, int value) { int before = *at; *at += value; return before; }
+
+// A value of every lane folded as by shuffles with lanes 16, 8, 4, 2 and 1 away, in one meeting of the warp instead of five.
+template <typename T, typename Operation> inline void fold_lanes(T (&values)[32], Operation operation)
+{
+    for (int mask = 16; mask > 0; mask /= 2)
+    {
+        T next[32];
+        for (int lane = 0; lane < 32; lane++) next[lane] = operation(values[lane], values[lane ^ mask]);
+        memcpy(values, next, sizeof next);
+    }
+}
+
+inline float warp_sum(float value)
+{
+    emulator::together(&value, [](void* const (&parts)[32], int)
+    {
+        float values[32];
+        for (int lane = 0; lane < 32; lane++) values[lane] = *(float*)parts[lane];
+        fold_lanes(values, [](float a, float b) { return a + b; });
+        for (int lane = 0; lane < 32; lane++) *(float*)parts[lane] = values[lane];
+    });
+    return value;
+}
+
+template <typename T> inline T warp_max(T value)
+{
+    emulator::together(&value, [](void* const (&parts)[32], int)
+    {
+        T values[32];
+        for (int lane = 0; lane < 32; lane++) values[lane] = *(T*)parts[lane];
+        fold_lanes(values, [](T a, T b) { return b > a ? b : a; });
+        for (int lane = 0; lane < 32; lane++) *(T*)parts[lane] = values[lane];
+    });
+    return value;
+}
+
+// Lane l gets the sum of value l * COUNT / 32.
+template <int COUNT> inline float warp_sums(float (&values)[COUNT])
+{
+    emulator::together(values, [](void* const (&parts)[32], int)
+    {
+        float sums[COUNT];
+        for (int i = 0; i < COUNT; i++)
+        {
+            float all[32];
+            for (int lane = 0; lane < 32; lane++) all[lane] = ((float*)parts[lane])[i];
+            fold_lanes(all, [](float a, float b) { return a + b; });
+            sums[i] = all[0];
+        }
+        for (int lane = 0; lane < 32; lane++) *(float*)parts[lane] = sums[lane * COUNT / 32];
+    });
+    return values[0];
+}

@@ -1,6 +1,7 @@
 // Runs a kernel's blocks, their threads as fibres in random order, and finds threads that wait for ones which never come.
 #include "../../../../../src/Engine/Devices/Cuda/Kernels/common.cuh"
 #include "threads.h"
+#include "tensor.h"
 #include <algorithm>
 #include <random>
 #include <vector>
@@ -43,7 +44,7 @@ namespace emulator
     // A stack lives longer than the threads that run on it: one that never waited leaves it to the next.
     struct Fibre { void* top; char* stack; };
     struct Thread { State state; Fibre* fibre; };
-    struct Warp { int lanes, arrived; unsigned turn; u64 given[2][32]; };
+    struct Warp { int lanes, arrived; unsigned turn; u64 given[2][32]; void* parts[32]; };
 
     static std::vector<Thread> threads;
     static std::vector<Warp> warps;
@@ -55,6 +56,8 @@ namespace emulator
     static void* scheduler;
     static int current;
     static unsigned char* shared;
+    static u64 blocks;
+    static const char* failure;
 
     unsigned char* shared_memory() { return shared; }
     int lane_index() { return current % 32; }
@@ -133,6 +136,66 @@ namespace emulator
         return votes;
     }
 
+    void together(void* part, void (*operation)(void* const (&parts)[32], int lanes))
+    {
+        Warp& mine = warps[current / 32];
+        unsigned turn = mine.turn;
+        mine.parts[current % 32] = part;
+        if (++mine.arrived == mine.lanes)
+        {
+            operation(mine.parts, mine.lanes);
+            mine.arrived = 0;
+            mine.turn++;
+        }
+        else
+            while (mine.turn == turn) leave();
+    }
+
+    struct Copy { void* to; const void* from; bool here; };
+
+    // A thread's copies: groups that it has ended, then those since.
+    struct Copies
+    {
+        u64 block;
+        std::vector<std::vector<Copy>> groups;
+    };
+
+    static std::vector<Copies> copies;
+
+    static Copies& copies_of_thread()
+    {
+        if (copies.size() < threads.size()) copies.resize(threads.size());
+        Copies& mine = copies[current];
+        if (mine.block != blocks) mine = { blocks, { {} } };
+        return mine;
+    }
+
+    void begin_copy(void* to, const void* from, bool here)
+    {
+        memset(to, 0xff, 16);
+        copies_of_thread().groups.back().push_back({ to, from, here });
+    }
+
+    void end_copies() { copies_of_thread().groups.push_back({}); }
+
+    void wait_for_copies(int last)
+    {
+        auto& groups = copies_of_thread().groups;
+        while ((int)groups.size() - 1 > last)
+        {
+            for (const Copy& copy : groups.front())
+                if (copy.here) memcpy(copy.to, copy.from, 16);
+                else memset(copy.to, 0, 16);
+            groups.erase(groups.begin());
+        }
+    }
+
+    void fail(const char* what)
+    {
+        failure = what;
+        for (;;) leave();
+    }
+
     // Runs the ready threads of a warp until each waits for the block or has ended; false where they wait for one another for ever.
     static bool run_warp(int warp)
     {
@@ -159,12 +222,12 @@ namespace emulator
     static const char* run_block()
     {
         for (Thread& thread : threads) thread = { READY, nullptr };
-        for (size_t i = 0; i < warps.size(); i++) warps[i] = { (int)std::min<size_t>(32, threads.size() - 32 * i), 0, 0, {} };
+        for (size_t i = 0; i < warps.size(); i++) warps[i] = { (int)std::min<size_t>(32, threads.size() - 32 * i), 0, 0, {}, {} };
         for (;;)
         {
             std::shuffle(warp_order.begin(), warp_order.end(), random_order);
             for (int warp : warp_order)
-                if (!run_warp(warp)) return "lanes of a warp wait for others that have ended or wait elsewhere";
+                if (!run_warp(warp)) return failure != nullptr ? failure : "lanes of a warp wait for others that have ended or wait elsewhere";
             size_t waiting = 0;
             for (Thread& thread : threads) waiting += thread.state == AT_BARRIER;
             if (waiting == 0) return nullptr;
@@ -182,6 +245,7 @@ namespace emulator
         arguments = memory;
         threads.assign(block_threads, {});
         warps.assign((block_threads + 31) / 32, {});
+        failure = nullptr;
         warp_order.resize(warps.size());
         for (size_t i = 0; i < warps.size(); i++) warp_order[i] = (int)i;
         lane_order.resize(32);
@@ -193,6 +257,7 @@ namespace emulator
                 for (unsigned x = 0; x < grid[0]; x++)
                 {
                     blockIdx = { x, y, z };
+                    blocks++;
                     memset(shared, 0xff, shared_bytes);
                     if (const char* fault = run_block()) return fault;
                 }
