@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Serving.Devices;
 using Serving.Devices.Cpu;
 using Serving.Devices.Reference;
@@ -5,27 +6,41 @@ using Serving.Model;
 
 namespace Serving.Tests;
 
-/// <summary>Every model fixture against the logits, hidden states and greedy ids of the reference libraries.</summary>
-public abstract class GoldenModelTests(Func<IDevice> device, Func<string, bool>? isQuick = null)
+/// <summary>A device that models are compared on.</summary>
+public interface IGoldenDevice
 {
+    static abstract IDevice Create();
+
+    /// <summary>Whether a model is compared on it this time.</summary>
+    static virtual bool Takes(string model) => true;
+}
+
+/// <summary>Every model fixture against the logits, hidden states and greedy ids of the reference libraries.</summary>
+public abstract class GoldenModelTests<TDevice> where TDevice : IGoldenDevice
+{
+    [SuppressMessage("Design", "CA1000", Justification = "Rows of a theory belong to the class that is tested.")]
     public static TheoryData<string, string> Models()
     {
         var data = new TheoryData<string, string>();
         foreach (var kind in (string[])["hf", "schemes"])
             foreach (var folder in Directory.GetDirectories(Fixtures.Path(kind)).Order(StringComparer.Ordinal))
                 foreach (var config in (string[])["config.json", "config.old.json"])
-                    if (File.Exists(Path.Combine(folder, config))) data.Add($"{kind}/{Path.GetFileName(folder)}", config);
+                    if (File.Exists(Path.Combine(folder, config))) Add($"{kind}/{Path.GetFileName(folder)}", config);
         foreach (var file in Directory.GetFiles(Fixtures.Path("gguf"), "*.gguf").Order(StringComparer.Ordinal))
-            data.Add($"gguf/{Path.GetFileName(file)}", "");
+            Add($"gguf/{Path.GetFileName(file)}", "");
         return data;
+
+        void Add(string model, string config)
+        {
+            if (TDevice.Takes(model)) data.Add(model, config);
+        }
     }
 
     [Theory, MemberData(nameof(Models))]
     public void Prefill_gives_the_golden_logits_whole_and_in_chunks(string model, string config)
     {
-        SkipUnlessWanted(model);
         using var golden = Golden.Open(model);
-        using var harness = new DecoderHarness(Open(model, config), device());
+        using var harness = new DecoderHarness(Open(model, config), TDevice.Create());
         foreach (var test in golden.Cases)
         {
             harness.Places = test.Places;
@@ -39,9 +54,8 @@ public abstract class GoldenModelTests(Func<IDevice> device, Func<string, bool>?
     [Theory, MemberData(nameof(Models))]
     public void Hidden_states_are_golden_after_every_layer(string model, string config)
     {
-        SkipUnlessWanted(model);
         using var golden = Golden.Open(model);
-        using var harness = new DecoderHarness(Open(model, config), device());
+        using var harness = new DecoderHarness(Open(model, config), TDevice.Create());
         var seen = 0;
         harness.Decoder.Probe = (layer, hidden) =>
         {
@@ -58,9 +72,8 @@ public abstract class GoldenModelTests(Func<IDevice> device, Func<string, bool>?
     [Theory, MemberData(nameof(Models))]
     public void Greedy_decoding_gives_the_golden_ids(string model, string config)
     {
-        SkipUnlessWanted(model);
         using var golden = Golden.Open(model);
-        using var harness = new DecoderHarness(Open(model, config), device());
+        using var harness = new DecoderHarness(Open(model, config), TDevice.Create());
         foreach (var test in golden.Cases)
         {
             harness.Places = test.Places;
@@ -75,23 +88,30 @@ public abstract class GoldenModelTests(Func<IDevice> device, Func<string, bool>?
         }
     }
 
-    void SkipUnlessWanted(string model) =>
-        Assert.SkipUnless(Fixtures.All || isQuick is null || isQuick(model), "All models take minutes on this device; tests/run --all runs them.");
-
     static Checkpoint Open(string model, string config) =>
         config == "" ? Checkpoint.Open(Fixtures.Path(model)) : Checkpoint.OpenFolder(Fixtures.Path(model), config);
 }
 
-public sealed class ReferenceGoldenModelTests() : GoldenModelTests(() => new ReferenceDevice());
+public sealed class ReferenceGoldenModelTests : GoldenModelTests<ReferenceGoldenModelTests>, IGoldenDevice
+{
+    public static IDevice Create() => new ReferenceDevice();
+}
 
-public sealed class CpuGoldenModelTests() : GoldenModelTests(() => new CpuDevice());
+public sealed class CpuGoldenModelTests : GoldenModelTests<CpuGoldenModelTests>, IGoldenDevice
+{
+    public static IDevice Create() => new CpuDevice();
+}
 
-// The kernels and the driver's calls of a GPU, on the host: always the models that between them call every kernel.
-public sealed class CudaGoldenModelTests() : GoldenModelTests(CudaEmulator.Device, model => Quick.Contains(model))
+/// <summary>The kernels and the driver's calls of a GPU, on the host; all models take minutes there.</summary>
+public sealed class CudaGoldenModelTests : GoldenModelTests<CudaGoldenModelTests>, IGoldenDevice
 {
     static readonly string[] Quick =
     [
-        "schemes/mla", "schemes/mfa_kr", "schemes/eg_mla", "schemes/gla", "schemes/mtla", "schemes/cca", "hf/deepseek_v3", "hf/gpt_oss", "hf/kimi_linear",
-        "hf/qwen2_window", "gguf/q4_k.gguf",
+        "schemes/mla", "schemes/mfa_kr", "schemes/gla", "schemes/mtla", "schemes/cca", "schemes/eg_mla", "hf/deepseek_v3", "hf/gpt_oss", "hf/kimi_linear", "hf/qwen2_window",
+        "gguf/q4_k.gguf",
     ];
+
+    public static IDevice Create() => CudaEmulator.Device();
+
+    public static bool Takes(string model) => Fixtures.All || Quick.Contains(model);
 }

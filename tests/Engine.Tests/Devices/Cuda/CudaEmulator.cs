@@ -30,8 +30,9 @@ static class CudaEmulator
     /// <summary>Options of a device over it.</summary>
     public static CudaOptions Options => new() { Driver = Library, Compiler = Library, CacheFolder = Path.Combine(Folder, "cache") };
 
-    /// <summary>A device over it.</summary>
-    public static CudaDevice Device() => new(Options);
+    /// <summary>A device over it; or the GPU that SERVING_TEST_GPU numbers, for the same suites on a machine that has one.</summary>
+    public static CudaDevice Device() => new(
+        Environment.GetEnvironmentVariable("SERVING_TEST_GPU") is { Length: > 0 } ordinal ? CudaOptions.FromEnvironment(int.Parse(ordinal)) : Options);
 
     static string Folder => Path.Combine(Path.GetTempPath(), $"serving-emulator-{Environment.UserName}");
 

@@ -41,15 +41,18 @@ sealed class KeptImage(string folder, string source, string key)
         }
     }
 
-    /// <summary>Forgets it.</summary>
-    public void Delete()
+    /// <summary>Forgets it; false where there was none.</summary>
+    public bool Delete()
     {
         try
         {
+            if (!File.Exists(_path)) return false;
             File.Delete(_path);
+            return true;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
+            return false;
         }
     }
 }

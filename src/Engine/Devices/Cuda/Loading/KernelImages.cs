@@ -20,12 +20,14 @@ sealed class KernelImages
     readonly CudaOptions _options;
     readonly Nvrtc? _compiler;
     readonly int _capability;
+    readonly Dictionary<string, Task<byte[]>> _made;
 
-    /// <summary>The images of a device whose compute capability is given as 80 for 8.0.</summary>
+    /// <summary>Begins to make the images of a device whose compute capability is given as 80 for 8.0, all at once.</summary>
     public KernelImages(CudaOptions options, int capability)
     {
         (_options, _capability) = (options, capability);
         _compiler = options.Compiles ? Nvrtc.Load(options.Compiler) : null;
+        _made = Names.ToDictionary(source => source, source => Task.Run(() => Make(source)));
     }
 
     /// <summary>As in sm_90.</summary>
@@ -37,22 +39,15 @@ sealed class KernelImages
     /// <summary>Loads the kernels of a source file. What was kept and cannot be loaded is compiled anew.</summary>
     public nint Load(string source, Loading load)
     {
-        if (_compiler is null) return load(Ptx(source));
-        var kept = new KeptImage(_options.CacheFolder, source, Key(source));
-        if (kept.Read() is { } image)
+        var image = _made[source].GetAwaiter().GetResult();
+        try
         {
-            try
-            {
-                return load(image);
-            }
-            catch (CudaException)
-            {
-                kept.Delete();
-            }
+            return load(image);
         }
-        image = Compile(_compiler, source, Architecture);
-        kept.Write(image);
-        return load(image);
+        catch (CudaException) when (_compiler is not null && Kept(source).Delete())
+        {
+            return load(Make(source));
+        }
     }
 
     /// <summary>The source files of kernels.</summary>
@@ -63,6 +58,18 @@ sealed class KernelImages
 
     /// <summary>Gives an image to the driver.</summary>
     public delegate nint Loading(ReadOnlySpan<byte> image);
+
+    byte[] Make(string source)
+    {
+        if (_compiler is null) return Ptx(source);
+        var kept = Kept(source);
+        if (kept.Read() is { } image) return image;
+        image = Compile(_compiler, source, Architecture);
+        kept.Write(image);
+        return image;
+    }
+
+    KeptImage Kept(string source) => new(_options.CacheFolder, source, Key(source));
 
     // The PTX of the newest architecture that the device can run, with the zero that ends it.
     byte[] Ptx(string source)
