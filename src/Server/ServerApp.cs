@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Serving.Diagnostics;
 using Serving.Server.Grpc;
 using Serving.Server.Grpc.Framing;
@@ -105,7 +106,10 @@ static class ServerApp
         if (options.Tls is not { } tls)
             new SharedPort(time).Listen(kestrel, address);
         else
-            kestrel.Listen(address, listen => listen.UseHttps(TlsPort.Read(tls)));
+        {
+            var port = new TlsPort(tls, time, kestrel.ApplicationServices.GetRequiredService<ILoggerFactory>().CreateLogger<TlsPort>());
+            kestrel.Listen(address, listen => listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => new(port.Options()) }));
+        }
     }
 
     static IPAddress AddressOf(string host) => host switch

@@ -35,4 +35,10 @@ static partial class ServerLog
 
     [LoggerMessage(111, LogLevel.Debug, "The client of request {RequestId} left ({Error}).")]
     public static partial void ClientLeft(ILogger logger, string requestId, string error);
+
+    [LoggerMessage(113, LogLevel.Information, "The certificate of {File} is read anew.")]
+    public static partial void CertificateRead(ILogger logger, string file);
+
+    [LoggerMessage(114, LogLevel.Warning, "TLS goes on with what it had: {Reason}")]
+    public static partial void CertificateNotRead(ILogger logger, string reason);
 }

@@ -1,9 +1,12 @@
 using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Serving.Protos;
+using Serving.Server.Commands;
 using Serving.Server.Http;
 
 namespace Serving.Tests;
@@ -39,6 +42,37 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
+    public async Task Files_that_change_are_read_anew_and_a_broken_one_is_left_alone()
+    {
+        var clock = new ManualClock();
+        await using var server = await StartAsync(authority: null, clock);
+        Assert.Equal("CN=the server", await SubjectAsync(server));
+        var renewed = Issued("the server renewed", _root);
+        Write("server.pem", renewed.ExportCertificatePem());
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal("CN=the server", await SubjectAsync(server));
+        Write("key.pem", renewed.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal("CN=the server renewed", await SubjectAsync(server));
+        Write("key.pem", "nothing");
+        clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal("CN=the server renewed", await SubjectAsync(server));
+    }
+
+    [Fact]
+    public async Task Health_is_asked_for_under_TLS_with_a_root_or_the_certificate_itself_and_a_certificate_of_ones_own()
+    {
+        await using var server = await StartAsync(Write("root.pem", _root.ExportCertificatePem()));
+        var client = Issued("a client", _root);
+        var (shown, key) = (Write("client.pem", client.ExportCertificatePem()), Write("client.key", client.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()));
+        Assert.Equal(0, await HealthCommand.AskAsync(server.Address.ToString(), HealthCommand.Tls(Path.Combine(_folder, "root.pem"), shown, key), Stop));
+        Assert.Equal(0, await HealthCommand.AskAsync(server.Address.ToString(), HealthCommand.Tls(Path.Combine(_folder, "server.pem"), shown, key), Stop));
+        Assert.Equal(1, await HealthCommand.AskAsync(server.Address.ToString(), HealthCommand.Tls(Path.Combine(_folder, "root.pem"), null, null), Stop));
+        Assert.Equal(1, await HealthCommand.AskAsync(server.Address.ToString(), HealthCommand.Tls(null, shown, key), Stop));
+        Assert.Equal(1, await HealthCommand.AskAsync(server.Address.ToString(), HealthCommand.Tls(shown, shown, key), Stop));
+    }
+
+    [Fact]
     public async Task A_file_that_is_no_certificate_ends_the_start()
     {
         var options = new TlsOptions(Write("none.pem", "nothing"), null, null, ClientCertificateMode.NoCertificate);
@@ -54,12 +88,22 @@ public sealed class TlsTests : IDisposable
 
     static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    Task<TestServer> StartAsync(string? authority)
+    /// <summary>Whose certificate a new connection is shown.</summary>
+    static async Task<string> SubjectAsync(TestServer server)
+    {
+        using var connection = new TcpClient();
+        await connection.ConnectAsync(server.Address.Host, server.Address.Port, Stop);
+        await using var tls = new SslStream(connection.GetStream(), false, (_, shown, _, _) => shown is not null);
+        await tls.AuthenticateAsClientAsync("localhost");
+        return tls.RemoteCertificate!.Subject;
+    }
+
+    Task<TestServer> StartAsync(string? authority, TimeProvider? time = null)
     {
         var own = Issued("the server", _root);
         var options = new TlsOptions(Write("server.pem", own.ExportCertificatePem()), Write("key.pem", own.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()),
             authority, ClientCertificateMode.RequireCertificate);
-        return TestServer.StartAsync(o => o with { Tls = options });
+        return TestServer.StartAsync(o => o with { Tls = options }, _ => { }, time: time);
     }
 
     HttpClient Client(X509Certificate2? certificate) => new(Handler(certificate)) { Timeout = TimeSpan.FromSeconds(10) };
