@@ -38,6 +38,9 @@ public sealed class LlmEngine : IAsyncDisposable
     /// <summary>What the engine holds and has done.</summary>
     public EngineFigures Figures => _loop.Figures;
 
+    /// <summary>What a caller has waiting, and how much it may; callers are told apart by <see cref="GenerationRequest.Caller"/>.</summary>
+    public QueueRoom RoomOf(string caller) => _loop.Door.RoomOf(caller);
+
     /// <summary>Completes when the engine's thread has ended: never before a drain or disposal, unless the engine broke.</summary>
     public Task Ended => _ended.Task;
 

@@ -11,6 +11,7 @@ using Serving.Server.Metrics;
 using Serving.Server.OpenAi;
 using Serving.Server.OpenApi;
 using Serving.Server.Playground;
+using Serving.Server.Telemetry;
 
 namespace Serving.Server;
 
@@ -43,6 +44,7 @@ static class ServerApp
             .AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat, console.UseUtcTimestamp) = (true, "HH:mm:ss ", true));
         AddServices(builder.Services, options, load, clock);
         var app = builder.Build();
+        app.Services.GetRequiredService<OtlpExport>();
         // Keys that cannot be read end the start, and not the first request.
         app.Services.GetRequiredService<ApiKeys>();
         if (!options.AllowedOrigins.IsEmpty)
@@ -82,6 +84,7 @@ static class ServerApp
         services.AddSingleton<EngineHost>();
         services.AddHostedService(provider => provider.GetRequiredService<EngineHost>());
         services.AddSingleton<ReplyServices>();
+        services.AddSingleton(_ => new OtlpExport(options, Meters));
         services.AddSingleton<OpenAiEndpoints>();
         services.AddSingleton(provider =>
         {

@@ -79,6 +79,9 @@ sealed record ServerOptions
     /// <summary>How long a step may take, while work waits, before the server calls itself stalled.</summary>
     public TimeSpan StallTime { get; init; } = TimeSpan.FromSeconds(4);
 
+    /// <summary>Address of a collector that takes OTLP; where null, OpenTelemetry's environment variables may name one.</summary>
+    public string? OtlpEndpoint { get; init; }
+
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 }
 

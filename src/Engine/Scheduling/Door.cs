@@ -25,6 +25,14 @@ public sealed record DoorLimits(int Vocabulary, int MaxLength, int MaxSequences,
     public TimeSpan MaxQueueTime { get; init; } = TimeSpan.MaxValue;
 }
 
+/// <summary>A caller's part of the queue.</summary>
+/// <param name="Requests">Its requests that wait for their first step.</param>
+/// <param name="MostRequests">How many may.</param>
+/// <param name="Tokens">Their prompt tokens.</param>
+/// <param name="MostTokens">How many may.</param>
+/// <param name="Wait">How long they keep the engine from the caller's next one.</param>
+public readonly record struct QueueRoom(long Requests, long MostRequests, long Tokens, long MostTokens, TimeSpan Wait);
+
 /// <summary>
 /// Refuses, on the caller's thread, what makes no sense, what can never fit, and what would wait too long. Callers who wait share the queue
 /// evenly: what one has filled is not held against another.
@@ -70,6 +78,15 @@ public sealed class Door(DoorLimits limits, CacheLayout layout, ImmutableArray<i
     public TimeSpan WaitOf(string caller) => _queues.TryGetValue(caller, out var queue)
         ? _pace.Wait(Volatile.Read(ref queue.Requests), Volatile.Read(ref queue.Tokens), 1.0 / Math.Max(1, Volatile.Read(ref _callers)))
         : TimeSpan.Zero;
+
+    /// <summary>What a caller has waiting, and how much it may.</summary>
+    public QueueRoom RoomOf(string caller)
+    {
+        _queues.TryGetValue(caller, out var queue);
+        var (requests, tokens) = queue is null ? (0, 0) : (Volatile.Read(ref queue.Requests), Volatile.Read(ref queue.Tokens));
+        var callers = Math.Max(1, Volatile.Read(ref _callers) + (requests == 0 ? 1 : 0));
+        return new(requests, Math.Max(1, limits.MaxQueuedRequests / callers), tokens, limits.MaxQueuedTokens / callers, WaitOf(caller));
+    }
 
     /// <summary>Refuses everything from now on.</summary>
     public void Close() => _closed = true;

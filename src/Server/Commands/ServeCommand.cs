@@ -70,6 +70,9 @@ static class ServeCommand
         UnreadTime = TimeSpan.FromSeconds(read.Integer(Settings.UnreadSeconds, 1, 3600)!.Value),
         DrainTime = TimeSpan.FromSeconds(read.Integer(Settings.DrainSeconds, 0, 3600)!.Value),
         StallTime = TimeSpan.FromSeconds(read.Integer(Settings.StallSeconds, 1, 86_400)!.Value),
+        OtlpEndpoint = read.Text(Settings.OtlpEndpoint) is not { } otlp ? null
+            : Uri.TryCreate(otlp, UriKind.Absolute, out var collector) && collector.Scheme is "http" or "https" ? otlp
+            : throw new SettingException($"--otlp-endpoint is '{otlp}'; it must be an address such as http://127.0.0.1:4318."),
         LogLevel = LevelOf(read.OneOf(Settings.LogLevel, "trace", "debug", "info", "warning", "error", "critical")),
     };
 

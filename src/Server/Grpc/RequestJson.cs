@@ -16,12 +16,15 @@ namespace Serving.Server.Grpc;
 sealed class RequestJson : IDisposable
 {
     readonly JsonDocument _document;
-    readonly bool _isTokens;
+    readonly bool _isTokens, _isTokenInput;
 
     /// <summary>Spells a message; a 400 where that cannot be done.</summary>
     public RequestJson(IMessage message)
     {
         _isTokens = message is GenerateRequest { InputCase: GenerateRequest.InputOneofCase.PromptTokenIds };
+        _isTokenInput = message is EmbedRequest { InputTokenIds.Count: > 0 };
+        if (message is EmbedRequest { Input.Count: > 0, InputTokenIds.Count: > 0 })
+            throw ApiException.Invalid("input_token_ids", "invalid_parameter_combination", "'input' and 'input_token_ids' are both given; give one of them.");
         var buffer = new ArrayBufferWriter<byte>();
         try
         {
@@ -29,9 +32,9 @@ sealed class RequestJson : IDisposable
                 WriteObject(json, message);
             _document = JsonDocument.Parse(buffer.WrittenMemory, new() { MaxDepth = RequestBody.MaxDepth });
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException or ArgumentException)
         {
-            throw ApiException.Malformed($"The request cannot be read: a value has no content, or nesting goes beyond {RequestBody.MaxDepth} levels.");
+            throw ApiException.Malformed($"The request cannot be read: a value has no content, a schema is not JSON, or nesting goes beyond {RequestBody.MaxDepth} levels.");
         }
         Fields = new(_document.RootElement, "");
     }
@@ -60,6 +63,7 @@ sealed class RequestJson : IDisposable
         return name switch
         {
             "messages" or "add_generation_prompt" or "continue_final_message" or "chat_template_kwargs" => $"chat.{param}",
+            "input" when _isTokenInput => "input_token_ids" + rest,
             "prompt" when _isTokens => $"prompt_token_ids{(rest.Length > 0 ? ".ids" : "")}{rest}",
             "top_logprobs" => "logprobs" + rest,
             _ => param,
@@ -69,6 +73,8 @@ sealed class RequestJson : IDisposable
     static void WriteObject(Utf8JsonWriter json, IMessage message)
     {
         json.WriteStartObject();
+        if (message is Tool or ToolCall)
+            json.WriteString("type", "function");
         WriteMembers(json, message);
         json.WriteEndObject();
     }
@@ -85,6 +91,17 @@ sealed class RequestJson : IDisposable
                 case TokenIds tokens:
                     WriteMember(json, "prompt", tokens.Ids);
                     break;
+                case IEnumerable<TokenIds> inputs:
+                    WriteMember(json, "input", inputs.Select(input => input.Ids));
+                    break;
+                case ToolChoice choice:
+                    json.WritePropertyName(field.Name);
+                    WriteChoice(json, choice);
+                    break;
+                case string schema when message is Tool.Types.Function && field.Name == "parameters":
+                    json.WritePropertyName(field.Name);
+                    json.WriteRawValue(schema);
+                    break;
                 case uint places when field.Name == "logprobs" && message is GenerateRequest { InputCase: GenerateRequest.InputOneofCase.Chat }:
                     json.WriteBoolean("logprobs", true);
                     json.WriteNumber("top_logprobs", places);
@@ -94,6 +111,37 @@ sealed class RequestJson : IDisposable
                     break;
             }
         }
+    }
+
+    static void WriteChoice(Utf8JsonWriter json, ToolChoice choice)
+    {
+        if (choice.ChoiceCase is ToolChoice.ChoiceOneofCase.Function)
+            WriteFunction(json, choice.Function);
+        else if (choice.AllowedTools is not { } allowed)
+            json.WriteStringValue(choice.Mode);
+        else
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "allowed_tools");
+            json.WriteStartObject("allowed_tools");
+            json.WriteString("mode", allowed.Mode);
+            json.WriteStartArray("tools");
+            foreach (var name in allowed.Tools)
+                WriteFunction(json, name);
+            json.WriteEndArray();
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+    }
+
+    static void WriteFunction(Utf8JsonWriter json, string name)
+    {
+        json.WriteStartObject();
+        json.WriteString("type", "function");
+        json.WriteStartObject("function");
+        json.WriteString("name", name);
+        json.WriteEndObject();
+        json.WriteEndObject();
     }
 
     static bool IsGiven(FieldDescriptor field, IMessage message) =>

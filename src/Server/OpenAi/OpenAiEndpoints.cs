@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization.Metadata;
 using Serving.Server.Http;
+using Serving.Server.Telemetry;
 
 namespace Serving.Server.OpenAi;
 
@@ -8,10 +9,10 @@ sealed class OpenAiEndpoints(ReplyServices services)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/v1/chat/completions", ChatAsync);
-        routes.MapPost("/v1/completions", CompleteAsync);
-        routes.MapPost("/v1/responses", RespondAsync);
-        routes.MapPost("/v1/embeddings", EmbedAsync);
+        MapTraced(routes, "/v1/chat/completions", "chat", ChatAsync);
+        MapTraced(routes, "/v1/completions", "text_completion", CompleteAsync);
+        MapTraced(routes, "/v1/responses", "chat", RespondAsync);
+        MapTraced(routes, "/v1/embeddings", "embeddings", EmbedAsync);
         routes.MapGet("/v1/models", ModelsAsync);
         routes.MapGet("/v1/models/{**id}", ModelAsync);
         foreach (var prefix in (string[])["", "/v1"])
@@ -21,31 +22,37 @@ sealed class OpenAiEndpoints(ReplyServices services)
         }
     }
 
-    async Task ChatAsync(HttpContext http)
+    void MapTraced(IEndpointRouteBuilder routes, string path, string operation, Func<HttpContext, RequestSpan, Task> answer) =>
+        routes.MapPost(path, http => RequestSpan.AroundAsync(http, operation, services.Time, span => answer(http, span)));
+
+    async Task ChatAsync(HttpContext http, RequestSpan span)
     {
         var model = services.Host.Model;
         var read = await RequestBody.ReadAsync(http);
         var request = ChatRequest.Read(read, model, services.Options);
         services.ReportUnread(read, http);
+        span.Asks(request.Model, request.Generation);
         using var leaving = services.Host.Leaving(http.RequestAborted);
-        using var run = new TextRun(model, [ReplyServices.Signed(request.Generation, http)], request.Fields, leaving.Token);
-        var reply = new ChatReply(ReplyHead.Of("chatcmpl-", request.Fields, request.Model, services), request,
-            new(model.Tokenizer, request.Fields.SpellsTokenIds));
+        var head = ReplyHead.Of("chatcmpl-", request.Fields, request.Model, services);
+        using var run = span.Follow(new(model, [services.Admitted(request.Generation, http)], request.Fields, leaving.Token), head.Id);
+        var reply = new ChatReply(head, request, new(model.Tokenizer, request.Fields.SpellsTokenIds));
         if (request.Fields.Streams)
             await services.Stream(http).SendAsync(reply.ChunksAsync(run, http.RequestAborted), OpenAiJson.Plain.ChatChunk);
         else
             await WriteAsync(http, await reply.WholeAsync(run, http.RequestAborted), OpenAiJson.Plain.ChatCompletion);
     }
 
-    async Task CompleteAsync(HttpContext http)
+    async Task CompleteAsync(HttpContext http, RequestSpan span)
     {
         var model = services.Host.Model;
         var read = await RequestBody.ReadAsync(http);
         var request = CompletionRequest.Read(read, model, services.Options);
         services.ReportUnread(read, http);
+        span.Asks(request.Model, request.Generations[0]);
         using var leaving = services.Host.Leaving(http.RequestAborted);
-        using var run = new TextRun(model, [.. request.Generations.Select(g => ReplyServices.Signed(g, http))], request.Fields, leaving.Token);
-        var reply = new CompletionReply(ReplyHead.Of("cmpl-", request.Fields, request.Model, services), request, model);
+        var head = ReplyHead.Of("cmpl-", request.Fields, request.Model, services);
+        using var run = span.Follow(new(model, [.. request.Generations.Select(g => services.Admitted(g, http))], request.Fields, leaving.Token), head.Id);
+        var reply = new CompletionReply(head, request, model);
         if (request.Fields.Streams)
             await services.Stream(http).SendAsync(reply.ChunksAsync(run, http.RequestAborted), OpenAiJson.Plain.TextCompletion);
         else
@@ -66,15 +73,16 @@ sealed class OpenAiEndpoints(ReplyServices services)
         return WriteAsync(http, Entry(model, id), OpenAiJson.Plain.ModelEntry);
     }
 
-    async Task RespondAsync(HttpContext http)
+    async Task RespondAsync(HttpContext http, RequestSpan span)
     {
         var model = services.Host.Model;
         var read = await RequestBody.ReadAsync(http);
         var (response, request) = ResponseRequest.Read(read, model, services.Options);
         services.ReportUnread(read, http);
+        span.Asks(request.Model, request.Generation);
         using var leaving = services.Host.Leaving(http.RequestAborted);
-        using var run = new TextRun(model, [ReplyServices.Signed(request.Generation, http)], request.Fields, leaving.Token);
         var head = ReplyHead.Of("resp_", request.Fields, request.Model, services);
+        using var run = span.Follow(new(model, [services.Admitted(request.Generation, http)], request.Fields, leaving.Token), head.Id);
         var reply = new ResponseReply(head, response, new(head, request, new(model.Tokenizer, request.Fields.SpellsTokenIds)));
         if (request.Fields.Streams)
             await services.Stream(http).SendAsync(reply.EventsAsync(run, http.RequestAborted), OpenAiJson.Plain.JsonObject, e => e["type"]!.GetValue<string>());
@@ -82,12 +90,14 @@ sealed class OpenAiEndpoints(ReplyServices services)
             await WriteAsync(http, await reply.WholeAsync(run, http.RequestAborted), OpenAiJson.Plain.JsonObject);
     }
 
-    async Task EmbedAsync(HttpContext http)
+    async Task EmbedAsync(HttpContext http, RequestSpan span)
     {
         var model = services.Host.Model;
         var request = EmbeddingRequest.Read(await RequestBody.ReadAsync(http), model, services.Options);
+        span.Asks(request.Model, request.Generations[0]);
         using var leaving = services.Host.Leaving(http.RequestAborted);
-        var reply = await EmbeddingList.OfAsync([.. request.Generations.Select(g => ReplyServices.Signed(g, http))], request, model, leaving.Token);
+        var reply = await EmbeddingList.OfAsync([.. request.Generations.Select(g => services.Admitted(g, http))], request, model, leaving.Token);
+        span.Read(reply.Usage.PromptTokens);
         await WriteAsync(http, reply, OpenAiJson.Plain.EmbeddingList);
     }
 

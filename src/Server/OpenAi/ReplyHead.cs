@@ -48,6 +48,15 @@ sealed record ReplyServices(EngineHost Host, ServerOptions Options, TimeProvider
         ? request with { CacheSalt = caller.Salt(request.CacheSalt), Caller = caller.Id, Priority = Math.Max(0, request.Priority) }
         : request;
 
+    /// <summary>A signed request on its way into the engine; over HTTP its reply tells what else its caller may let wait.</summary>
+    public GenerationRequest Admitted(GenerationRequest request, HttpContext http)
+    {
+        var signed = Signed(request, http);
+        if (!http.Response.HasStarted)
+            RateHeaders.Write(http.Response.Headers, Host.Model.Engine.RoomOf(signed.Caller));
+        return signed;
+    }
+
     static string Printable(string path) =>
         string.Create(Math.Min(path.Length, 64), path, (name, p) =>
         {

@@ -33,6 +33,7 @@ sealed class TextRun : IDisposable
     {
         _drafts = fields.Drafting is { Tokens: > 0 };
         _texts = [.. prompts.Select(prompt => NewTexts(prompt, model, fields))];
+        FinishReasons = new string?[_texts.Sum(choices => choices.Length)];
         try
         {
             foreach (var prompt in prompts)
@@ -47,6 +48,12 @@ sealed class TextRun : IDisposable
     }
 
     public int PromptTokens { get; }
+
+    /// <summary>Why each answer ended; null for those that go on, or never ended.</summary>
+    public string?[] FinishReasons { get; }
+
+    /// <summary>Called at the first token of all.</summary>
+    public Action? FirstToken { private get; set; }
 
     /// <summary>Tokens so far.</summary>
     public Usage Usage => new(PromptTokens, Sum(text => text.Count), CachedTokens)
@@ -71,10 +78,14 @@ sealed class TextRun : IDisposable
                         yield return Delta(prompt, choice) with { Begins = begins };
                     break;
                 case GenerationEvent.Token token when !_texts[prompt][token.Choice].IsStopped:
+                    FirstToken?.Invoke();
+                    FirstToken = null;
                     yield return Next(prompt, token);
                     break;
                 case GenerationEvent.Finished end:
-                    yield return Last(prompt, end, cancellation);
+                    var last = Last(prompt, end, cancellation);
+                    FinishReasons[last.Index] = last.FinishReason;
+                    yield return last;
                     break;
             }
         }

@@ -44,7 +44,7 @@ static class Settings
     public static readonly Setting ApiKey = new("api-key", null, "Keys that requests must bring one of.") { IsList = true };
     public static readonly Setting GuardMetrics = new("guard-metrics", "false", "Ask for a key at /metrics too.") { IsSwitch = true };
     public static readonly Setting ApiKeyFile =
-        new("api-key-file", null, "File of further keys, one a line, plain or as sha256:HEX; read anew when it changes.");
+        new("api-key-file", null, "File of further keys, one a line, plain or as sha256:HEX, with the paths that it opens where that is not all; read anew when it changes.");
     public static readonly Setting SharePrefixes =
         new("share-prefixes", "false", "Let computed prefixes of one key's requests serve another's.") { IsSwitch = true };
     public static readonly Setting SslCertfile = new("ssl-certfile", null, "PEM file of the server's certificate; turns TLS on.");
@@ -62,6 +62,8 @@ static class Settings
     public static readonly Setting UnreadSeconds = new("unread-seconds", "30", "How long a client may leave a full stream unread before it is cut off.");
     public static readonly Setting DrainSeconds = new("drain-seconds", "30", "How long running requests may go on after a request to stop.");
     public static readonly Setting StallSeconds = new("stall-seconds", "4", "How long a step may take, while work waits, before the server says it is not ready.");
+    public static readonly Setting OtlpEndpoint = new("otlp-endpoint", null,
+        "Address of an OpenTelemetry collector, such as http://127.0.0.1:4318, that metrics and spans are pushed to; OTEL_EXPORTER_OTLP_ENDPOINT and its like say the rest.");
     public static readonly Setting LogLevel = new("log-level", "info", "trace, debug, info, warning, error or critical.");
 
     /// <summary>What the engine is built with, whichever command builds it.</summary>
@@ -74,7 +76,7 @@ static class Settings
         Config, Model, ServedModelName, Host, Port, .. OfEngine, EnablePrefixCaching, ChatTemplate, GenerationConfig, MaxLogprobs, MaxChoices, Seed,
         Pooling, ShortenEmbeddings, ApiKey, ApiKeyFile, SharePrefixes, SslCertfile, SslKeyfile, SslCaCerts, SslCertReqs,
         AllowedOrigins, GuardMetrics, StrictParameters, ClampMaxTokens, ParseSpecialInContent, MaxRequestBytes,
-        MaxQueuedRequests, MaxQueuedTokens, MaxQueueSeconds, RequestTimeoutSeconds, UnreadSeconds, DrainSeconds, StallSeconds, LogLevel,
+        MaxQueuedRequests, MaxQueuedTokens, MaxQueueSeconds, RequestTimeoutSeconds, UnreadSeconds, DrainSeconds, StallSeconds, OtlpEndpoint, LogLevel,
     ];
 
     /// <summary>vLLM's flags for what this server does not do, with the one value that asks for nothing.</summary>

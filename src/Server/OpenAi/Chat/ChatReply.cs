@@ -6,13 +6,13 @@ namespace Serving.Server.OpenAi;
 /// <summary>Turns a run into the reply of a chat completion, whole or in chunks; both say the same.</summary>
 sealed class ChatReply(ReplyHead head, ChatRequest request, TokenSpelling spelling)
 {
-    readonly AnswerReader[] _readers = [.. Enumerable.Range(0, request.Generation.Choices).Select(_ => request.NewReader())];
+    readonly ChatParts _parts = new(request);
 
     public async Task<ChatCompletion> WholeAsync(TextRun run, CancellationToken cancellation)
     {
-        ChatAnswer[] answers = [.. _readers.Select(_ => new ChatAnswer())];
+        ChatAnswer[] answers = [.. Enumerable.Range(0, request.Generation.Choices).Select(_ => new ChatAnswer())];
         await foreach (var delta in run.ReadAsync(cancellation))
-            answers[delta.Index].Add(delta, Parts(delta, run), FinishReason(delta));
+            answers[delta.Index].Add(delta, _parts.Of(delta, run), _parts.FinishReason(delta, run));
         return new(head.Id, head.Created, head.Model, [.. answers.Select(Choice)], Usage(run), head.Fingerprint)
         {
             PromptTokenIds = PromptIds,
@@ -28,9 +28,9 @@ sealed class ChatReply(ReplyHead head, ChatRequest request, TokenSpelling spelli
         {
             if (delta.Begins is not null)
                 yield return Chunk(new(delta.Index, ChatDelta.First, null, null)) with { PromptTokenIds = PromptIds };
-            foreach (var middle in Middle(delta, Parts(delta, run)))
+            foreach (var middle in Middle(delta, _parts.Of(delta, run)))
                 yield return Chunk(middle);
-            if (FinishReason(delta) is { } reason)
+            if (_parts.FinishReason(delta, run) is { } reason)
                 yield return Chunk(new(delta.Index, new(), null, reason));
         }
         if (request.Fields.IncludesUsage)
@@ -39,21 +39,8 @@ sealed class ChatReply(ReplyHead head, ChatRequest request, TokenSpelling spelli
 
     IReadOnlyList<int>? PromptIds => request.Fields.ReturnsTokenIds ? request.Generation.Prompt : null;
 
-    List<AnswerPart> Parts(TextDelta delta, TextRun run)
-    {
-        var reader = _readers[delta.Index];
-        var parts = reader.Push(delta);
-        if (reader.IsOver)
-            run.Stop(delta);
-        return parts;
-    }
-
-    /// <summary>Calls have a reason of their own, unless the client named the tool and knows.</summary>
-    string? FinishReason(TextDelta delta) =>
-        delta.FinishReason == "stop" && _readers[delta.Index].Calls > 0 && request.Tools is { IsNamed: false } ? "tool_calls" : delta.FinishReason;
-
-    Usage Usage(TextRun run) => request.Reasoning is null ? run.Usage
-        : run.Usage with { CompletionTokensDetails = (run.Usage.CompletionTokensDetails ?? new()) with { ReasoningTokens = _readers.Sum(reader => reader.ReasoningTokens) } };
+    /// <summary>Tokens so far.</summary>
+    public Usage Usage(TextRun run) => _parts.Usage(run);
 
     ChatChunk Chunk(ChatChunkChoice? choice) =>
         new(head.Id, head.Created, head.Model, choice is null ? [] : [choice], head.Fingerprint) { Usage = ReplyHead.UsageOf(request.Fields, null) };

@@ -10,8 +10,15 @@ sealed record EmbeddingList(string Model, IReadOnlyList<Embedding> Data, Embeddi
 {
     public string Object { get; } = "list";
 
-    /// <summary>Asks the engine for every vector of a request; leaving cancels those that are not there yet.</summary>
     public static async Task<EmbeddingList> OfAsync(
+        IReadOnlyList<GenerationRequest> inputs, EmbeddingRequest request, ServedModel model, CancellationToken cancellation)
+    {
+        var vectors = await VectorsAsync(inputs, request, model, cancellation);
+        return new(request.Model, [.. vectors.Select((values, i) => Embedding.Of(i, values, request))], new(inputs.Sum(g => g.Prompt.Length)));
+    }
+
+    /// <summary>Asks the engine for every vector of a request, at length 1; leaving cancels those that are not there yet.</summary>
+    public static async Task<List<float[]>> VectorsAsync(
         IReadOnlyList<GenerationRequest> inputs, EmbeddingRequest request, ServedModel model, CancellationToken cancellation)
     {
         var pooled = new List<Generation>();
@@ -19,10 +26,10 @@ sealed record EmbeddingList(string Model, IReadOnlyList<Embedding> Data, Embeddi
         {
             foreach (var input in inputs)
                 pooled.Add(model.Engine.Start(input, cancellation));
-            var data = new List<Embedding>(pooled.Count);
+            var vectors = new List<float[]>(pooled.Count);
             foreach (var generation in pooled)
-                data.Add(Embedding.Of(data.Count, await StateAsync(generation, cancellation), request));
-            return new(request.Model, data, new(inputs.Sum(g => g.Prompt.Length)));
+                vectors.Add(Embedding.Normalized((await StateAsync(generation, cancellation)).AsSpan(0, request.Dimensions ?? model.Engine.HiddenSize)));
+            return vectors;
         }
         catch (RequestRefusedException refusal)
         {
@@ -55,16 +62,12 @@ sealed record Embedding(int Index, [property: System.Text.Json.Serialization.Jso
 {
     public string Object { get; } = "embedding";
 
-    public static Embedding Of(int index, float[] state, EmbeddingRequest request)
-    {
-        var values = Normalized(state.AsSpan(0, request.Dimensions ?? state.Length));
-        return new(index, request.Packs
-            ? JsonSerializer.SerializeToElement(Packed(values), OpenAiJson.Plain.String)
-            : JsonSerializer.SerializeToElement(values, OpenAiJson.Plain.SingleArray));
-    }
+    public static Embedding Of(int index, float[] values, EmbeddingRequest request) => new(index, request.Packs
+        ? JsonSerializer.SerializeToElement(Packed(values), OpenAiJson.Plain.String)
+        : JsonSerializer.SerializeToElement(values, OpenAiJson.Plain.SingleArray));
 
     /// <summary>The vector at length 1, added up in the order of its values.</summary>
-    static float[] Normalized(ReadOnlySpan<float> state)
+    public static float[] Normalized(ReadOnlySpan<float> state)
     {
         var sum = 0.0;
         foreach (var value in state)
