@@ -12,16 +12,12 @@ public sealed record Row(string Section, string Says, string Answer, Func<Target
 {
     /// <summary>How the server must be started for this row.</summary>
     public Setup Setup { get; init; } = Setup.Plain;
-
-    /// <summary>What must be built before the row can hold; null when it must hold now.</summary>
-    public string? Awaits { get; init; }
 }
 
 /// <summary>A part of the contract whose rows go to one route.</summary>
 /// <param name="title">The part's name.</param>
 /// <param name="path">Where its requests go unless a row says otherwise.</param>
-/// <param name="awaits">What must be built before its rows can hold.</param>
-public sealed class Section(string title, string path, string? awaits = null) : IEnumerable<Row>
+public sealed class Section(string title, string path) : IEnumerable<Row>
 {
     readonly List<Row> _rows = [];
 
@@ -39,7 +35,7 @@ public sealed class Section(string title, string path, string? awaits = null) : 
 
     /// <summary>A row with requests of its own.</summary>
     public void Add(string says, string answer, Func<Target, Task> check, Setup? setup = null) =>
-        _rows.Add(new(title, says, answer, check) { Setup = setup ?? Setup.Plain, Awaits = awaits });
+        _rows.Add(new(title, says, answer, check) { Setup = setup ?? Setup.Plain });
 
     /// <inheritdoc/>
     public IEnumerator<Row> GetEnumerator() => _rows.GetEnumerator();

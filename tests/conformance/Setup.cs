@@ -17,6 +17,17 @@ public sealed record Setup(string Name)
     /// <summary>Requests need the key <see cref="Target.Key"/>.</summary>
     public static readonly Setup Keyed = new("keyed") { Change = o => o with { ApiKeys = [Target.Key] } };
 
+    /// <summary>The key <see cref="Target.Key"/> opens the list of models and nothing else.</summary>
+    public static readonly Setup Limited = new("limited")
+    {
+        Change = o =>
+        {
+            var keys = Path.Combine(Path.GetTempPath(), $"serving-conformance-{Environment.ProcessId}.keys");
+            File.WriteAllText(keys, $"{Target.Key} /v1/models\n");
+            return o with { ApiKeyFile = keys };
+        },
+    };
+
     /// <summary>Bodies have at most a thousand bytes.</summary>
     public static readonly Setup Small = new("small") { Change = o => o with { MaxRequestBytes = 1000 } };
 

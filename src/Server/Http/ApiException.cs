@@ -57,6 +57,9 @@ sealed class ApiException(ApiError error) : Exception(error.Message)
     public static ApiException BadKey() => new(new(StatusCodes.Status401Unauthorized, InvalidRequest,
         "The API key is not one of this server's.") { Code = "invalid_api_key" });
 
+    public static ApiException Forbidden(string path) => new(new(StatusCodes.Status403Forbidden, "permission_error",
+        $"This API key does not open {path}."));
+
     public static ApiException TooLarge(long limit) => new(new(StatusCodes.Status413PayloadTooLarge, InvalidRequest,
         $"The request body is larger than {limit} bytes.") { Code = "request_too_large" });
 

@@ -8,7 +8,7 @@ sealed class Authentication(ApiKeys keys, ServerOptions options)
 {
     const string Scheme = "Bearer ";
 
-    /// <summary>Throws a 401 unless the request may go on; notes whose request it is.</summary>
+    /// <summary>Throws a 401 or a 403 unless the request may go on; notes whose request it is.</summary>
     public void Check(HttpContext http)
     {
         if (!keys.AreNeeded || IsOpen(http.Request.Path))
@@ -16,8 +16,10 @@ sealed class Authentication(ApiKeys keys, ServerOptions options)
         var header = http.Request.Headers.Authorization.ToString();
         if (!header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
             throw ApiException.NoKey();
-        var hash = keys.Find(header[Scheme.Length..].Trim()) ?? throw ApiException.BadKey();
-        http.Features.Set(new Caller(Convert.ToHexString(hash, 0, 8), options.SharesPrefixes));
+        var key = keys.Find(header[Scheme.Length..].Trim()) ?? throw ApiException.BadKey();
+        if (!key.Opens(http.Request.Path))
+            throw ApiException.Forbidden(RequestValue.Shortened(http.Request.Path.ToString()));
+        http.Features.Set(new Caller(Convert.ToHexString(key.Hash, 0, 8), options.SharesPrefixes));
     }
 
     bool IsOpen(PathString path) => path.StartsWithSegments("/health") || path.StartsWithSegments(GrpcServices.HealthPath)

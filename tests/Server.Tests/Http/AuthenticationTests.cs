@@ -26,6 +26,26 @@ public sealed class AuthenticationTests
     }
 
     [Fact]
+    public async Task A_key_of_the_file_may_open_some_paths_alone()
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, $"all\nsome /v1/models /serving.v1.Generation/Models\nsha256:{Convert.ToHexStringLower(SHA256.HashData("hashed"u8))} /v1/\n", TestContext.Current.CancellationToken);
+        await using var server = await TestServer.StartAsync(o => o with { ApiKeyFile = file });
+        foreach (var (key, path, status) in ((string, string, int)[])[("all", "/version", 200), ("some", "/v1/models", 200), ("some", "/v1/models/tiny", 200), ("some", "/version", 403), ("some", "/v1/modelsx", 403), ("hashed", "/v1/models", 200), ("hashed", "/version", 403)])
+        {
+            using var reply = await AskAsync(server, path, $"Bearer {key}");
+            Assert.Equal((path, status), (path, (int)reply.StatusCode));
+            if (status == 403)
+                Assert.Contains("\"permission_error\"", await reply.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        }
+        Assert.Equal(Server.Grpc.Framing.StatusCode.Ok, (await server.Grpc.CallAsync("/serving.v1.Generation/Models", new ModelsRequest(), ("authorization", "Bearer some"))).Status);
+        Assert.Equal(Server.Grpc.Framing.StatusCode.PermissionDenied, (await server.Grpc.CallAsync("/serving.v1.Generation/Tokenize", new TokenizeRequest { Prompt = "a" }, ("authorization", "Bearer some"))).Status);
+        await File.WriteAllTextAsync(file, "key paths\n", TestContext.Current.CancellationToken);
+        Assert.Contains("followed by 'paths'", (await Assert.ThrowsAsync<ArgumentException>(() => TestServer.StartAsync(o => o with { ApiKeyFile = file }))).Message);
+        File.Delete(file);
+    }
+
+    [Fact]
     public async Task Metrics_may_be_guarded_too()
     {
         await using var server = await TestServer.StartAsync(o => o with { ApiKeys = ["k"], GuardsMetrics = true });

@@ -46,6 +46,21 @@ static class EnvelopeRows
         { "a bad key", "401 `invalid_api_key`, `WWW-Authenticate: Bearer`", async target =>
             Assert.Equal("Bearer", (await target.PostAsync(Ask.Chat, Ask.Chatting(), ("Authorization", "Bearer wrong"))).CheckRefused(401, null, "invalid_api_key").Header("WWW-Authenticate")), Setup.Keyed },
         { "the right key", "200", async target => (await target.PostAsync(Ask.Chat, Ask.Chatting(), ("Authorization", $"Bearer {Target.Key}"))).CheckStatus(200), Setup.Keyed },
+        { "a key that is not allowed for the route", "403", async target =>
+        {
+            (await target.GetAsync("/v1/models", ("Authorization", $"Bearer {Target.Key}"))).CheckStatus(200);
+            (await target.PostAsync(Ask.Chat, Ask.Chatting(), ("Authorization", $"Bearer {Target.Key}"))).CheckRefused(403, null, null);
+        }, Setup.Limited },
+        { "an answer says how much more may be asked", "`x-ratelimit-limit-*`, `x-ratelimit-remaining-*`, `x-ratelimit-reset-*` of requests and tokens", async target =>
+        {
+            var reply = (await target.PostAsync(Ask.Chat, Ask.Chatting())).CheckStatus(200);
+            foreach (var what in (string[])["requests", "tokens"])
+            {
+                var limit = long.Parse(reply.Header("x-ratelimit-limit-" + what), CultureInfo.InvariantCulture);
+                Assert.InRange(long.Parse(reply.Header("x-ratelimit-remaining-" + what), CultureInfo.InvariantCulture), 0, limit);
+                Assert.Matches("^[0-9.]+m?s$", reply.Header("x-ratelimit-reset-" + what));
+            }
+        } },
         { "health needs no key", "200", async target => (await target.GetAsync("/health/ready")).CheckStatus(200), Setup.Keyed },
         { "loading says when to come back", "`Retry-After`", async target =>
             Assert.InRange(int.Parse((await target.PostAsync(Ask.Chat, Ask.Chatting())).Header("Retry-After"), CultureInfo.InvariantCulture), 1, 60), Setup.Loading },
