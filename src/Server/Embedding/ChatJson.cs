@@ -54,6 +54,8 @@ static class ChatJson
         json.WriteStartObject();
         json.WriteString("role", message.Role.Value);
         json.WriteString("content", message.Text);
+        if (string.Concat(message.Contents.OfType<TextReasoningContent>().Select(thought => thought.Text)) is { Length: > 0 } thoughts)
+            json.WriteString("reasoning_content", thoughts);
         if (calls.Count > 0)
             Write(json, calls);
         json.WriteEndObject();

@@ -56,14 +56,15 @@ public sealed class ServingChatClient : IChatClient, IAsyncDisposable
         var head = new ReplyHead($"chatcmpl-{Guid.NewGuid():N}", DateTimeOffset.UtcNow.ToUnixTimeSeconds(), request.Model, _model.Fingerprint);
         var reply = new ChatReply(head, request, new(_model.Tokenizer, request.Fields.SpellsTokenIds));
         var message = $"msg_{Guid.NewGuid():N}";
+        var updates = new ChatUpdates();
         await foreach (var chunk in reply.ChunksAsync(run, cancellationToken))
         {
-            if (ChatUpdates.Of(chunk) is not { } update)
+            if (updates.Of(chunk) is not { } update)
                 continue;
             (update.ResponseId, update.MessageId, update.ModelId) = (head.Id, message, head.Model);
             yield return update;
         }
-        yield return new(ChatRole.Assistant, [new UsageContent(ChatUpdates.UsageOf(run.Usage))])
+        yield return new(ChatRole.Assistant, [new UsageContent(ChatUpdates.UsageOf(reply.Usage(run)))])
         {
             ResponseId = head.Id, MessageId = message, ModelId = head.Model,
         };

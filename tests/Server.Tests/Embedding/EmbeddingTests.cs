@@ -57,6 +57,44 @@ public sealed class EmbeddingTests(EmbeddingTests.Loaded loaded) : IClassFixture
     }
 
     [Fact]
+    public async Task Tools_are_called_and_their_results_taken()
+    {
+        var weather = AIFunctionFactory.CreateDeclaration("get_weather", "The weather of a city.", System.Text.Json.JsonElement.Parse("""
+            {"type": "object", "properties": {"city": {"enum": ["Bern", "Oslo"]}, "days": {"type": "integer", "minimum": 1, "maximum": 9}}, "required": ["city", "days"]}
+            """u8));
+        ChatOptions options = new() { Temperature = 0, MaxOutputTokens = 80, Tools = [weather], ToolMode = ChatToolMode.RequireAny, AllowMultipleToolCalls = false };
+        List<ChatMessage> messages = [new(ChatRole.User, "How is the weather in Oslo?")];
+        var asked = await loaded.Client.GetResponseAsync(messages, options, Stop);
+        Assert.Equal(ChatFinishReason.ToolCalls, asked.FinishReason);
+        var call = asked.Messages.SelectMany(m => m.Contents).OfType<FunctionCallContent>().Single();
+        Assert.Equal(("get_weather", null), (call.Name, call.Exception));
+        Assert.Contains($"{call.Arguments!["city"]}", (string[])["Bern", "Oslo"]);
+        Assert.InRange(((System.Text.Json.JsonElement)call.Arguments["days"]!).GetInt32(), 1, 9);
+        messages.AddRange(asked.Messages);
+        messages.Add(new(ChatRole.Tool, [new FunctionResultContent(call.CallId, "Rain.")]));
+        var told = await loaded.Client.GetResponseAsync(messages, new() { Temperature = 0, MaxOutputTokens = 10, Tools = [weather], ToolMode = ChatToolMode.None }, Stop);
+        Assert.NotEmpty(told.Text);
+    }
+
+    [Fact]
+    public void Thoughts_and_calls_of_a_stream_are_contents_of_their_own()
+    {
+        var updates = new ChatUpdates();
+        string[] chunks = ["{\"reasoning_content\": \"Hm\"}", "{\"content\": \"Well\"}",
+            "{\"tool_calls\": [{\"index\": 0, \"id\": \"a\", \"function\": {\"name\": \"f\", \"arguments\": \"{\\\"x\\\":\"}}]}",
+            "{\"tool_calls\": [{\"index\": 0, \"function\": {\"arguments\": \" 1}\"}}]}", "{\"tool_calls\": [{\"index\": 1, \"id\": \"b\", \"function\": {\"name\": \"g\", \"arguments\": \"{\"}}]}"];
+        var contents = chunks.Select(delta => Chunk(delta, null)).Append(Chunk("{}", "tool_calls")).Select(updates.Of).OfType<ChatResponseUpdate>().SelectMany(update => update.Contents).ToList();
+        Assert.Equal(("Hm", "Well"), (((TextReasoningContent)contents[0]).Text, ((TextContent)contents[1]).Text));
+        var (first, second) = ((FunctionCallContent)contents[2], (FunctionCallContent)contents[3]);
+        Assert.Equal(("a", "f", "1", null), (first.CallId, first.Name, $"{first.Arguments!["x"]}", first.Exception));
+        Assert.Equal(("b", "g"), (second.CallId, second.Name));
+        Assert.NotNull(second.Exception);
+
+        static Server.OpenAi.ChatChunk Chunk(string delta, string? reason) => new("id", 0, "m",
+            [new(0, System.Text.Json.JsonSerializer.Deserialize(delta, Server.OpenAi.OpenAiJson.Plain.ChatDelta)!, null, reason)], "f");
+    }
+
+    [Fact]
     public async Task What_is_wrong_is_said()
     {
         var hot = await Assert.ThrowsAsync<ArgumentException>(() => loaded.Client.GetResponseAsync("Hi", new() { Temperature = 5 }, Stop));

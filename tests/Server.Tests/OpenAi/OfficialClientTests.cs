@@ -1,13 +1,20 @@
+// The library marks its client of responses as one that may change.
+#pragma warning disable OPENAI001
+
 using System.ClientModel;
 using OpenAI;
 using OpenAI.Chat;
+using OpenAI.Embeddings;
+using OpenAI.Responses;
 
 namespace Serving.Tests;
 
 /// <summary>The official .NET client of the protocol reads what the server writes.</summary>
 public sealed class OfficialClientTests(ServerFixture fixture) : IClassFixture<ServerFixture>
 {
-    ChatClient Client => new OpenAIClient(new ApiKeyCredential("none"), new() { Endpoint = new(fixture.Server.Client.BaseAddress!, "/v1") }).GetChatClient("tiny");
+    OpenAIClient Service => new(new ApiKeyCredential("none"), new() { Endpoint = new(fixture.Server.Client.BaseAddress!, "/v1") });
+
+    ChatClient Client => Service.GetChatClient("tiny");
 
     static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -55,5 +62,28 @@ public sealed class OfficialClientTests(ServerFixture fixture) : IClassFixture<S
         var models = await new OpenAIClient(new ApiKeyCredential("none"), new() { Endpoint = new(fixture.Server.Client.BaseAddress!, "/v1") })
             .GetOpenAIModelClient().GetModelsAsync(Stop);
         Assert.Equal(["org/tiny", "tiny"], models.Value.Select(m => m.Id));
+    }
+
+    [Fact]
+    public async Task It_reads_embeddings()
+    {
+        var reply = await Service.GetEmbeddingClient("tiny").GenerateEmbeddingsAsync(["ab", "c"], cancellationToken: Stop);
+        Assert.Equal([4, 4], reply.Value.Select(vector => vector.ToFloats().Length));
+        Assert.Equal(3, reply.Value.Usage.InputTokenCount);
+    }
+
+    [Fact]
+    public async Task It_reads_responses_whole_and_streamed()
+    {
+        var client = Service.GetResponsesClient();
+        CreateResponseOptions options = new() { Model = "tiny", InputItems = { ResponseItem.CreateUserMessageItem("Hi") } };
+        ResponseResult whole = await client.CreateResponseAsync(options, Stop);
+        Assert.Equal(ScriptedDecoder.Script, whole.GetOutputText());
+        Assert.Equal(14, whole.Usage.OutputTokenCount);
+        var text = "";
+        options.StreamingEnabled = true;
+        await foreach (var update in await client.CreateResponseStreamingAsync(options, Stop))
+            text += update is StreamingResponseOutputTextDeltaUpdate delta ? delta.Delta : "";
+        Assert.Equal(ScriptedDecoder.Script, text);
     }
 }
