@@ -31,6 +31,9 @@ sealed class EngineBench(LlmEngine engine, int tokens, int promptTokens)
     /// <summary>What a token reads of the cache, tokens and bytes, by its position; null where nobody asks what reading takes.</summary>
     public Func<int, (long Rows, long Bytes)>? RowsAt { get; init; }
 
+    /// <summary>Called after each measurement, of which a repeat has one for the prefill and one for each batch size.</summary>
+    public Action Done { private get; set; } = () => { };
+
     /// <summary>Measures prefill and decode at every batch size, interleaved, <paramref name="repeats"/> times.</summary>
     public async Task<IReadOnlyList<Measured>> RunAsync(IReadOnlyList<int> batches, int prefill, int repeats, CancellationToken cancellation)
     {
@@ -41,10 +44,12 @@ sealed class EngineBench(LlmEngine engine, int tokens, int promptTokens)
         for (var repeat = 0; repeat < repeats; repeat++)
         {
             prefills.Add(await PrefillAsync(prefill, cancellation));
+            Done();
             foreach (var batch in batches)
             {
                 rates[batch].Long.Add(await DecodeAsync(batch, cancellation));
                 if (reads) rates[batch].Short.Add(await DecodeAsync(batch, Short, cancellation));
+                Done();
             }
         }
         return

@@ -95,7 +95,7 @@ sealed class ServeBench(BenchClient client, ServiceGoal goal, int seed)
 /// <summary>What the bench of a server found: its loads, and with --overload what twice the capacity did.</summary>
 sealed record ServeReport(string Url, string Model, ServiceGoal Goal, IReadOnlyList<Served> Loads)
 {
-    /// <summary>Answered requests a second at twice the capacity, beside those at capacity.</summary>
+    /// <summary>Requests a second that kept the goal at twice the capacity, beside the capacity itself: all that were answered by then.</summary>
     public double? KeptAtOverload { get; init; }
 }
 

@@ -11,12 +11,13 @@ static class CommandLine
     /// <summary>The parser of the command line ends the process so long after a signal, which no drain may need.</summary>
     static readonly TimeSpan LongestDrain = TimeSpan.FromHours(2);
 
-    public static async Task<int> RunAsync(string[] args)
+    /// <summary>Runs what the arguments ask for; the parser's own words go to <paramref name="output"/>, standard output when null.</summary>
+    public static async Task<int> RunAsync(string[] args, TextWriter? output = null)
     {
         try
         {
             var parsed = Parse(args, Root());
-            return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = LongestDrain });
+            return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = LongestDrain, Output = output ?? Console.Out });
         }
         catch (Exception error) when (error is SettingException or CheckpointException or IOException or ArgumentException)
         {
@@ -42,11 +43,15 @@ static class CommandLine
         root.Add(PlanCommand.Create());
         root.Add(EvalCommand.Create());
         root.Add(BenchCommand.Create());
+        root.Add(CompletionCommand.Create());
         return root;
     }
 
     static ParseResult Parse(string[] args, RootCommand root)
     {
+        // A line that a shell wants completed is not yet right.
+        if (args is [['[', ..], ..])
+            return root.Parse(args);
         var names = root.Subcommands.Select(c => c.Name).ToList();
         if (args is [[not '-', ..] command, ..] && !names.Contains(command))
             throw new SettingException($"There is no command '{command}'." + Suggestion(command, names));
@@ -57,7 +62,8 @@ static class CommandLine
     /// <summary>The arguments with vLLM's harmless ones left out; an option that nobody knows is an error that names the nearest.</summary>
     static List<string> Known(string[] args, RootCommand root)
     {
-        var options = All(root).SelectMany(c => c.Options).SelectMany(o => o.Aliases.Append(o.Name)).ToHashSet();
+        var command = Named(args, root);
+        var options = command.Options.Concat(root.Options.Where(option => option.Recursive)).SelectMany(o => o.Aliases.Append(o.Name)).ToHashSet();
         var kept = new List<string>();
         for (var i = 0; i < args.Length; i++)
         {
@@ -74,15 +80,27 @@ static class CommandLine
             else if (Settings.IsHarmless(name, next))
                 i += value is null ? 1 : 0;
             else
-                throw new SettingException(Settings.Refusal(name, next) ?? Unknown(flag, options));
+                throw new SettingException(Settings.Refusal(name, next) ?? Unknown(flag, options, command));
         }
         return kept;
     }
 
-    static IEnumerable<Command> All(Command command) => command.Subcommands.SelectMany(All).Prepend(command);
+    /// <summary>The command that the first words name.</summary>
+    static Command Named(string[] args, RootCommand root)
+    {
+        Command command = root;
+        foreach (var word in args)
+        {
+            if (command.Subcommands.FirstOrDefault(c => c.Name == word) is not { } next)
+                break;
+            command = next;
+        }
+        return command;
+    }
 
-    static string Unknown(string flag, IEnumerable<string> options) => $"There is no option {flag}." + Suggestion(flag, options);
+    static string Unknown(string flag, IEnumerable<string> options, Command command) =>
+        $"There is no option {flag}{(command is RootCommand ? "" : $" of '{command.Name}'")}." + Suggestion(flag, options, command is RootCommand ? "serving" : $"serving {command.Name}");
 
-    static string Suggestion(string name, IEnumerable<string> known) =>
-        Settings.Nearest(name, known) is { } near ? $" Did you mean {near}?" : " 'serving --help' lists them.";
+    static string Suggestion(string name, IEnumerable<string> known, string helper = "serving") =>
+        Settings.Nearest(name, known) is { } near ? $" Did you mean {near}?" : $" '{helper} --help' lists them.";
 }

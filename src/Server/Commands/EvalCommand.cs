@@ -46,8 +46,16 @@ static class EvalCommand
         var windows = Enumerable.Range(0, (int)Math.Min(limits.Windows, ids.LongLength / length)).Select(i => ids[(i * length)..((i + 1) * length)]);
         var started = Stopwatch.GetTimestamp();
         var sums = new List<double>();
-        foreach (var batch in windows.Chunk(InFlight))
-            sums.AddRange(await Task.WhenAll(batch.Select(window => LossAsync(model.Engine, window, cancellation))));
+        var batches = windows.Chunk(InFlight).ToList();
+        await ProgressBar.ShowAsync("windows", batches.Count, async done =>
+        {
+            foreach (var batch in batches)
+            {
+                sums.AddRange(await Task.WhenAll(batch.Select(window => LossAsync(model.Engine, window, cancellation))));
+                done();
+            }
+            return sums;
+        });
         var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         var scored = sums.Count * (length - 1);
         return new(model.Ids[0], path, sums.Count, length, scored, Math.Exp(sums.Sum() / scored)) { Seconds = seconds, TokensPerSecond = sums.Count * length / seconds };

@@ -29,8 +29,9 @@ static class BenchServeCommand
             var model = await ModelOfAsync(server, cancellation);
             var goal = new ServiceGoal(parsed.GetValue(first) / 1000, parsed.GetValue(gap) / 1000);
             using var client = new BenchClient(server, model, parsed.GetValue(tokens), parsed.GetValue(seed));
-            var report = await RunAsync(new(client, goal, parsed.GetValue(seed)), parsed.GetValue(clients)!, parsed.GetValue(rates) ?? [],
-                parsed.GetValue(overload), parsed.GetValue(seconds), new(server.ToString(), model, goal, []), cancellation);
+            var loads = 1 + parsed.GetValue(clients)!.Length + (parsed.GetValue(rates) ?? []).Length + (parsed.GetValue(overload) ? 1 : 0);
+            var report = await ProgressBar.ShowAsync("loads", loads, done => RunAsync(new(client, goal, parsed.GetValue(seed)), parsed.GetValue(clients)!, parsed.GetValue(rates) ?? [],
+                parsed.GetValue(overload), parsed.GetValue(seconds), new(server.ToString(), model, goal, []), done, cancellation));
             Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(report, ServeBenchJson.Default.ServeReport) : Table(report));
             return report.Loads.Sum(load => load.Failed + load.RefusedWithoutTime) == 0 ? 0 : 1;
         });
@@ -38,21 +39,29 @@ static class BenchServeCommand
     }
 
     static async Task<ServeReport> RunAsync(
-        ServeBench bench, int[] clients, double[] rates, bool overload, double seconds, ServeReport report, CancellationToken cancellation)
+        ServeBench bench, int[] clients, double[] rates, bool overload, double seconds, ServeReport report, Action done, CancellationToken cancellation)
     {
         await bench.ClosedAsync(1, Math.Min(2, seconds), cancellation);
+        done();
         var loads = new List<Served>();
         foreach (var number in clients.Order())
+        {
             loads.Add(await bench.ClosedAsync(number, seconds, cancellation));
+            done();
+        }
         foreach (var rate in rates.Order())
+        {
             loads.Add(await bench.OpenAsync(rate, seconds, cancellation));
+            done();
+        }
         if (!overload || clients.Length == 0)
             return report with { Loads = loads };
         var capacity = loads[clients.Length - 1].RequestsPerSecond;
         if (capacity == 0)
             throw new SettingException($"No request was answered within {seconds} s, so there is no capacity to double: give more --seconds or fewer --clients.");
         var twice = await bench.OpenAsync(2 * capacity, seconds, cancellation);
-        return report with { Loads = [.. loads, twice], KeptAtOverload = Math.Round(twice.RequestsPerSecond / capacity, 3) };
+        done();
+        return report with { Loads = [.. loads, twice], KeptAtOverload = Math.Round(twice.Goodput / capacity, 3) };
     }
 
     static async Task<string> ModelOfAsync(Uri server, CancellationToken cancellation)
@@ -73,7 +82,7 @@ static class BenchServeCommand
     {
         var lines = report.Loads.Select(l =>
             $"{l.Load,-18}{l.Answered,8}{l.Refused,8}{l.Failed,7}{l.RequestsPerSecond,9:F2}{l.Goodput,9:F2}{l.TokensPerSecond,10:F1}   {Of(l.FirstToken)}   {Of(l.Gap)}");
-        var overload = report.KeptAtOverload is { } kept ? $"\nat twice the capacity {kept:P0} of it was answered, and every refusal named a time: {(report.Loads[^1].RefusedWithoutTime == 0 ? "yes" : "no")}" : "";
+        var overload = report.KeptAtOverload is { } kept ? $"\nat twice the capacity {kept:P0} of it was answered within the goal, and every refusal named a time: {(report.Loads[^1].RefusedWithoutTime == 0 ? "yes" : "no")}" : "";
         return $"""
             {report.Model} at {report.Url}; goal: first token within {report.Goal.FirstToken * 1000:F0} ms, mean gap within {report.Goal.Gap * 1000:F0} ms
             load              answered refused failed    req/s     good   tokens/s   first token ms (50/90/99 %)   gap ms (50/90/99 %)

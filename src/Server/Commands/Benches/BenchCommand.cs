@@ -41,7 +41,12 @@ static class BenchCommand
             var loaded = (LoadedModel)served.Owner!;
             var (bytes, flops) = loaded.MeasureDevice();
             var bench = new EngineBench(served.Engine, parsed.GetValue(tokens), parsed.GetValue(context)) { RowsAt = loaded.RowsAt };
-            var measured = await bench.RunAsync([.. parsed.GetValue(batches)!.Order()], parsed.GetValue(prefill), parsed.GetValue(repeats), cancellation);
+            int[] sizes = [.. parsed.GetValue(batches)!.Order()];
+            var measured = await ProgressBar.ShowAsync("measurements", parsed.GetValue(repeats) * (1 + sizes.Length), done =>
+            {
+                bench.Done = done;
+                return bench.RunAsync(sizes, parsed.GetValue(prefill), parsed.GetValue(repeats), cancellation);
+            });
             var report = new BenchReport(served.Ids[0], loaded.Device, loaded.Checkpoint.ByteLength, bytes, flops, measured)
             {
                 CacheType = $"{loaded.Layout.Type}", CacheBytesPerToken = loaded.Layout.BytesPerToken,
