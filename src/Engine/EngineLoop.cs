@@ -27,7 +27,8 @@ sealed class EngineLoop : IDisposable
     readonly Delivery _delivery;
     readonly PageCopies _copies;
     readonly Pace _pace = new();
-    readonly Channel<Generation?> _inbox = Channel.CreateUnbounded<Generation?>(new() { SingleReader = true });
+    // The writer wakes the engine's thread itself: a thread pool that is busy would do so late.
+    readonly Channel<Generation?> _inbox = Channel.CreateUnbounded<Generation?>(new() { SingleReader = true, AllowSynchronousContinuations = true });
     readonly Action<Generation> _wake;
     volatile bool _draining, _cancelling;
     long _steps, _rows;

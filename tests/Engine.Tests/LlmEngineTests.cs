@@ -46,6 +46,25 @@ public sealed class LlmEngineTests
     }
 
     [Fact]
+    public async Task An_idle_engine_wakes_though_every_thread_of_the_pool_is_busy()
+    {
+        await using var engine = Start();
+        await Read(engine.Start(Ask(1), TestContext.Current.CancellationToken));
+        var gate = new ManualResetEventSlim();
+        // More than the pool adds threads for while anybody looks: what it is to do after these waits for them.
+        for (var i = 0; i < 400; i++) ThreadPool.UnsafeQueueUserWorkItem(static held => held.WaitHandle.WaitOne(), gate, preferLocal: false);
+        try
+        {
+            var generation = engine.Start(Ask(2), TestContext.Current.CancellationToken);
+            Assert.True(SpinWait.SpinUntil(() => generation.Events.TryRead(out var happened) && happened is GenerationEvent.Finished, TimeSpan.FromSeconds(30)));
+        }
+        finally
+        {
+            gate.Set();
+        }
+    }
+
+    [Fact]
     public async Task A_cancelled_token_ends_the_generation()
     {
         await using var engine = Start();
@@ -71,7 +90,7 @@ public sealed class LlmEngineTests
     [Fact]
     public async Task Disposing_cancels_what_runs()
     {
-        using var gate = new ManualResetEventSlim();
+        var gate = new ManualResetEventSlim();
         var stopping = TestContext.Current.CancellationToken;
         var engine = Start(new(Layout, Pages) { OnForward = _ => gate.Wait(stopping) });
         var generations = Enumerable.Range(0, 12).Select(i => engine.Start(Ask(i))).ToArray();
@@ -85,7 +104,7 @@ public sealed class LlmEngineTests
     [Fact]
     public async Task A_hurried_drain_cancels()
     {
-        using var gate = new ManualResetEventSlim();
+        var gate = new ManualResetEventSlim();
         var stopping = TestContext.Current.CancellationToken;
         await using var engine = Start(new(Layout, Pages) { OnForward = _ => gate.Wait(stopping) });
         var generation = engine.Start(Ask(1), stopping);
