@@ -19,9 +19,11 @@ public sealed record CudaOptions(int Ordinal = 0)
     /// <summary>Folder of the kernels' PTX.</summary>
     public string PtxFolder { get; init; } = Path.Combine(AppContext.BaseDirectory, "kernels");
 
-    /// <summary>Folder that keeps compiled kernels from one start to the next.</summary>
-    public string CacheFolder { get; init; } = Path.Combine(
-        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "serving", "kernels");
+    /// <summary>Folder that keeps compiled kernels from one start to the next; null where the user has none.</summary>
+    public string? CacheFolder { get; init; } =
+        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify) is { Length: > 0 } folder
+            ? Path.Combine(folder, "serving", "kernels")
+            : null;
 
     /// <summary>
     /// The options of a device that the environment names: SERVING_CUDA_DRIVER, SERVING_CUDA_COMPILER and SERVING_CUDA_CACHE are paths.

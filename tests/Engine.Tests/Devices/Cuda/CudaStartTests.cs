@@ -66,7 +66,7 @@ public sealed class CudaStartTests : IDisposable
     [Fact]
     public void Kernels_are_kept_and_damaged_ones_are_compiled_anew()
     {
-        var cache = Options.CacheFolder;
+        var cache = Options.CacheFolder!;
         using (var device = new CudaDevice(Options)) Works(device);
         var kept = Directory.GetFiles(cache);
         Assert.NotEmpty(kept);
@@ -82,7 +82,7 @@ public sealed class CudaStartTests : IDisposable
     public void A_kept_kernel_that_the_driver_refuses_is_compiled_anew()
     {
         using (new CudaDevice(Options)) { }
-        var kept = Assert.Single(Directory.GetFiles(Options.CacheFolder, "elements-*"));
+        var kept = Assert.Single(Directory.GetFiles(Options.CacheFolder!, "elements-*"));
         var whole = File.ReadAllBytes(kept);
         byte[] other = [1, 2, 3];
         File.WriteAllBytes(kept, [.. System.Security.Cryptography.SHA256.HashData(other), .. other]);
@@ -95,8 +95,11 @@ public sealed class CudaStartTests : IDisposable
     {
         var file = Path.Combine(_folder, "file");
         File.WriteAllText(file, "");
-        using var device = new CudaDevice(Options with { CacheFolder = Path.Combine(file, "cache") });
-        Works(device);
+        foreach (var cache in (string?[])[Path.Combine(file, "cache"), null])
+        {
+            using var device = new CudaDevice(Options with { CacheFolder = cache });
+            Works(device);
+        }
     }
 
     [Fact]

@@ -44,7 +44,7 @@ sealed class KernelImages
         {
             return load(image);
         }
-        catch (CudaException) when (_compiler is not null && Kept(source).Delete())
+        catch (CudaException) when (_compiler is not null && Kept(source)?.Delete() == true)
         {
             return load(Make(source));
         }
@@ -63,13 +63,13 @@ sealed class KernelImages
     {
         if (_compiler is null) return Ptx(source);
         var kept = Kept(source);
-        if (kept.Read() is { } image) return image;
+        if (kept?.Read() is { } image) return image;
         image = Compile(_compiler, source, Architecture);
-        kept.Write(image);
+        kept?.Write(image);
         return image;
     }
 
-    KeptImage Kept(string source) => new(_options.CacheFolder, source, Key(source));
+    KeptImage? Kept(string source) => _options.CacheFolder is { } folder ? new(folder, source, Key(source)) : null;
 
     // The PTX of the newest architecture that the device can run, with the zero that ends it.
     byte[] Ptx(string source)
