@@ -33,7 +33,11 @@ public sealed record AttendCase(AttendShape Shape, int PageRows, RowFormat Type)
 }
 
 /// <summary>Cached rows: writing, reading by attention, copying.</summary>
-public abstract class AttendConformance(Func<int, IDevice> create) : DeviceConformance(create)
+/// <param name="create">Makes the device with a number of threads.</param>
+/// <param name="tolerance">How far a result may be off, as a part of its size.</param>
+/// <param name="runs">Which cases are run, told whether rows are to stand alone, which takes longer; null for all.</param>
+public abstract class AttendConformance(Func<int, IDevice> create, double tolerance = 1e-5, Func<AttendCase, bool, bool>? runs = null)
+    : DeviceConformance(create)
 {
     static readonly (int, int)[] BeyondSpans = [(511, 3), (1020, 12), (0, 2), (1535, 1)];
 
@@ -94,20 +98,24 @@ public abstract class AttendConformance(Func<int, IDevice> create) : DeviceConfo
     ];
 
     [Theory, MemberData(nameof(Cases))]
-    public void Attend_agrees_with_the_reference(AttendCase what) => Agrees($"{what}", lab =>
+    public void Attend_agrees_with_the_reference(AttendCase what)
     {
-        var cache = new CachedSequences(lab, what, [.. what.Runs.Select(run => run.Position + run.Count)]);
-        var (batch, pages) = Empty(what.Runs.Sum(run => run.Count), what.Runs.Length);
-        for (var owner = 0; owner < what.Runs.Length; owner++)
+        Assert.SkipUnless(runs?.Invoke(what, false) ?? true, LongRun);
+        Agrees($"{what}", lab =>
         {
-            batch.Add(what.Runs[owner].Position, what.Runs[owner].Count);
-            pages.Add(cache.Table(owner, what.Rule.FirstVisible(what.Runs[owner].Position)));
-        }
-        int[] ids = [.. Enumerable.Range(0, batch.Rows)];
-        var output = Attend(lab, what, cache, batch, pages, ids);
-        lab.Sizes = [.. Enumerable.Repeat(8f, output.Length)];
-        return output;
-    });
+            var cache = new CachedSequences(lab, what, [.. what.Runs.Select(run => run.Position + run.Count)]);
+            var (batch, pages) = Empty(what.Runs.Sum(run => run.Count), what.Runs.Length);
+            for (var owner = 0; owner < what.Runs.Length; owner++)
+            {
+                batch.Add(what.Runs[owner].Position, what.Runs[owner].Count);
+                pages.Add(cache.Table(owner, what.Rule.FirstVisible(what.Runs[owner].Position)));
+            }
+            int[] ids = [.. Enumerable.Range(0, batch.Rows)];
+            var output = Attend(lab, what, cache, batch, pages, ids);
+            lab.Sizes = [.. Enumerable.Repeat(8f, output.Length)];
+            return output;
+        }, tolerance);
+    }
 
     public static TheoryData<AttendCase> LongCases =>
     [
@@ -125,6 +133,7 @@ public abstract class AttendConformance(Func<int, IDevice> create) : DeviceConfo
     [Theory, MemberData(nameof(LongCases))]
     public void Attention_of_a_row_depends_on_its_own_run_alone(AttendCase what)
     {
+        Assert.SkipUnless(runs?.Invoke(what, true) ?? true, LongRun);
         // Rows 0 to 69 are spread over three owners, one of which ends beyond two spans.
         (int First, int Count)[] owners = [(1010, 30), (0, 25), (500, 15)];
         RowsStandAlone($"{what}", (lab, ids) =>

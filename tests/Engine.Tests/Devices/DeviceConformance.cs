@@ -10,6 +10,8 @@ namespace Serving.Tests;
 /// <param name="create">Makes the device with a number of threads.</param>
 public abstract class DeviceConformance(Func<int, IDevice> create) : IDisposable
 {
+    protected const string LongRun = "This case takes long on this device; tests/run --all runs it.";
+
     const int Seed = 20260;
 
     readonly ReferenceDevice _oracle = new();
