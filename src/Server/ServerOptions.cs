@@ -107,6 +107,10 @@ sealed record EngineSettings
 
     public int? BlockSize { get; init; }
 
+    public int? SnapshotTokens { get; init; }
+
+    public long? SnapshotBytes { get; init; }
+
     public int? MaxSequences { get; init; }
 
     public int? TokensPerStep { get; init; }

@@ -72,7 +72,7 @@ public sealed class PageLedger
     /// <summary>Tokens whose rows were there to be shared, but not the state behind them, so that they were computed.</summary>
     public long SnapshotMissedTokens { get; private set; }
 
-    /// <summary>Admissions that computed such tokens.</summary>
+    /// <summary>Admissions that shared nothing, though rows of theirs were there, because no state was.</summary>
     public long SnapshotMisses { get; private set; }
 
     /// <summary>Grows with every page that a table gave back, so that a caller sees when asking again makes sense.</summary>
@@ -103,7 +103,7 @@ public sealed class PageLedger
         Grow(tables, step, known.Length);
         if (_states is not null) TakePlace(tables, shared);
         SnapshotMissedTokens += (long)(rows - shared) * _pageTokens;
-        if (rows > shared) SnapshotMisses++;
+        if (rows > 0 && shared == 0) SnapshotMisses++;
         return sharedTokens;
     }
 

@@ -45,8 +45,17 @@ public readonly record struct EngineFigures
     /// <summary>Admissions that found no prefix because they fill no page.</summary>
     public long PrefixMissesShort { get; init; }
 
+    /// <summary>Admissions that found no prefix because no state of a sequence was kept beside its rows.</summary>
+    public long PrefixMissesSnapshot { get; init; }
+
     /// <summary>Admissions that found no prefix because none was cached.</summary>
-    public long PrefixMissesUnseen => PrefixLookups - PrefixHits - PrefixMissesReported - PrefixMissesShort;
+    public long PrefixMissesUnseen => PrefixLookups - PrefixHits - PrefixMissesReported - PrefixMissesShort - PrefixMissesSnapshot;
+
+    /// <summary>Tokens that were computed though their rows were cached, because the nearest kept state lay before them.</summary>
+    public long SnapshotMissedTokens { get; init; }
+
+    /// <summary>Kept states that were written over.</summary>
+    public long SnapshotEvictions { get; init; }
 
     /// <summary>Tokens of a page.</summary>
     public int PageTokens { get; init; }

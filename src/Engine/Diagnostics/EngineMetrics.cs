@@ -13,7 +13,7 @@ sealed class EngineMetrics : IDisposable
 
     static readonly KeyValuePair<string, object?>
         Schedule = new("phase", "schedule"), Draft = new("phase", "draft"), Forward = new("phase", "forward"), Sample = new("phase", "sample"),
-        Unseen = new("reason", "unseen"), Short = new("reason", "short"), Reported = new("reason", "reported"),
+        Unseen = new("reason", "unseen"), Short = new("reason", "short"), Reported = new("reason", "reported"), Snapshot = new("reason", "snapshot"),
         Held = new("state", "held"), Cached = new("state", "cached"), Free = new("state", "free");
 
     static readonly InstrumentAdvice<double> Seconds = new()
@@ -124,11 +124,13 @@ sealed class EngineMetrics : IDisposable
         Total("serving.prefix.lookup_tokens", "{token}", "Tokens that admissions asked for.", now => now.PrefixLookupTokens);
         Total("serving.prefix.hit_tokens", "{token}", "Tokens whose rows were shared instead of computed.", now => now.PrefixHitTokens);
 
-        meter.CreateObservableCounter("serving.drafts.accepted_by_place", () => Places(figures()), "{token}", "Guesses that turned out to be said, by their place in the step.");
+        meter.CreateObservableCounter("serving.drafts.accepted_by_place", () => Places(figures()), "{token}", "Guesses that turned out to be said, by their place in the step.");        Total("serving.snapshots.missed_tokens", "{token}", "Tokens computed though their rows were cached, because no state was kept behind them.", now => now.SnapshotMissedTokens);
+        Total("serving.snapshots.evictions", "{snapshot}", "Kept states that were written over.", now => now.SnapshotEvictions);
+
         meter.CreateObservableCounter("serving.prefix.misses", () => Misses(figures()), "{lookup}", "Admissions that found no shared prefix, by reason.");
 
         static IEnumerable<Measurement<long>> Misses(EngineFigures now) =>
-            [new(now.PrefixMissesUnseen, Unseen), new(now.PrefixMissesShort, Short), new(now.PrefixMissesReported, Reported)];
+            [new(now.PrefixMissesUnseen, Unseen), new(now.PrefixMissesShort, Short), new(now.PrefixMissesReported, Reported), new(now.PrefixMissesSnapshot, Snapshot)];
 
         static IEnumerable<Measurement<long>> Places(EngineFigures now) =>
             now.AcceptedAt.TakeWhile(accepted => accepted > 0).Select((accepted, place) => new Measurement<long>(accepted, new KeyValuePair<string, object?>("position", place)));

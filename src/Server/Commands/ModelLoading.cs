@@ -111,6 +111,8 @@ static partial class ModelLoading
             MaxQueuedRequests = settings.MaxQueuedRequests ?? defaults.MaxQueuedRequests,
             MaxQueuedTokens = settings.MaxQueuedTokens ?? defaults.MaxQueuedTokens,
             MaxQueueTime = settings.MaxQueueTime ?? defaults.MaxQueueTime,
+            SnapshotTokens = settings.SnapshotTokens ?? defaults.SnapshotTokens,
+            SnapshotBytes = settings.SnapshotBytes,
             EnablePrefixCaching = settings.PrefixCaching,
             Drafting = settings.Drafting,
         };

@@ -88,6 +88,8 @@ static class ServeCommand
         Execution = read.OneOf(Settings.Execution, "auto", "absorbed", "expanded"),
         CacheBytes = read.Bytes(Settings.KvCacheMemoryBytes),
         BlockSize = read.Integer(Settings.BlockSize, 1, 1 << 16),
+        SnapshotTokens = read.Integer(Settings.SnapshotTokens, 1, 1 << 30),
+        SnapshotBytes = read.Bytes(Settings.SnapshotMemoryBytes),
         MaxSequences = read.Integer(Settings.MaxNumSeqs, 1, 1 << 16),
         TokensPerStep = read.Integer(Settings.MaxNumBatchedTokens, 1, 1 << 20),
         MaxLength = read.Integer(Settings.MaxModelLen, 1),

@@ -36,6 +36,25 @@ public sealed class SchemeScheduleTests
     }
 
     [Fact]
+    public void A_prefix_whose_state_was_not_kept_is_a_miss_of_its_own()
+    {
+        // Room for one snapshot, which the second prompt's writes over.
+        var options = new EngineOptions { PageTokens = 4, MaxSequences = 2, TokensPerStep = 16, SnapshotTokens = 8 };
+        using var decoder = new PagedDecoder(Fixtures.Path("schemes/cca"), options, layout => new([.. layout.Groups.Select(_ => 100)], Places: 2, Snapshots: 1), threads: 1);
+        using var engine = decoder.Engine();
+        int[][] prompts = [[.. Enumerable.Range(1, 14)], [.. Enumerable.Range(50, 14)]];
+        foreach (var prompt in (int[][])[prompts[0], prompts[1], prompts[0]])
+        {
+            engine.Submit(new() { Prompt = [.. prompt], MaxTokens = 1 });
+            engine.Finish();
+        }
+        var figures = engine.Figures;
+        Assert.Equal((1, 2, 0), (figures.PrefixMissesSnapshot, figures.PrefixMissesUnseen, figures.PrefixHits));
+        Assert.Equal(12, figures.SnapshotMissedTokens);
+        Assert.True(figures.SnapshotEvictions > 0);
+    }
+
+    [Fact]
     public void Tokens_of_images_in_shared_pages_and_among_strangers_give_the_golden_ids()
     {
         using var golden = Golden.Open("schemes/mha2mla_vlm");

@@ -52,6 +52,14 @@ public sealed class SettingTests : IDisposable
         Assert.Equal(bytes, Options(["--kv-cache-memory-bytes", text]).Engine.CacheBytes);
     }
 
+    [Fact]
+    public void Kept_states_have_a_distance_and_a_memory_of_their_own()
+    {
+        var engine = Options(["--snapshot-tokens", "256", "--snapshot-memory-bytes", "64MiB"]).Engine;
+        Assert.Equal((256, 64L << 20), (engine.SnapshotTokens, engine.SnapshotBytes));
+        Assert.Contains("--snapshot-tokens is '0'", Assert.Throws<SettingException>(() => Options(["--snapshot-tokens", "0"])).Message);
+    }
+
     [Theory]
     [InlineData("--port abc", "--port is 'abc'; it must be a whole number from 0 to 65535.")]
     [InlineData("--dtype int4", "--dtype is 'int4'; it must be auto, float32, bfloat16.")]

@@ -17,6 +17,10 @@ static class Settings
         new("execution", "auto", "How prompts are computed over cached latents: auto (by their length), absorbed or expanded.");
     public static readonly Setting KvCacheMemoryBytes = new("kv-cache-memory-bytes", null, "Memory of the cache, as 2147483648, 512MiB or 2G.");
     public static readonly Setting BlockSize = new("block-size", null, "Tokens in a block of the cache.");
+    public static readonly Setting SnapshotTokens =
+        new("snapshot-tokens", null, "Tokens from one kept state of a prompt to the next, 1024 when left out; for models whose layers keep states.");
+    public static readonly Setting SnapshotMemoryBytes =
+        new("snapshot-memory-bytes", null, "Memory of the cache that kept states may take, an eighth of it when left out; 0 keeps none.");
     public static readonly Setting MaxNumSeqs = new("max-num-seqs", null, "Most sequences that run at once.");
     public static readonly Setting MaxNumBatchedTokens = new("max-num-batched-tokens", null, "Most tokens computed in one step.");
     public static readonly Setting MaxModelLen = new("max-model-len", null, "Most tokens of prompt and answer together.");
@@ -68,7 +72,7 @@ static class Settings
 
     /// <summary>What the engine is built with, whichever command builds it.</summary>
     public static readonly Setting[] OfEngine =
-        [Device, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads,
+        [Device, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, SnapshotTokens, SnapshotMemoryBytes, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads,
             SpeculativeConfig, SpeculativeModel, NumSpeculativeTokens];
 
     public static readonly Setting[] All =
