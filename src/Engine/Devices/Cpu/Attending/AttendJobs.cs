@@ -94,11 +94,12 @@ static unsafe class Results
                 var factor = Lanes.Exp(Vector512.Create(state.Greatest[query] - greatest))[0];
                 var sum = Lanes.Sum(Vector512.Load(state.Sums + query * Lanes.Count)) * factor;
                 sum += Lanes.Exp(Vector512.Create(sink - greatest))[0];
-                var values = state.Values + (long)start * work.ValuePadded + row * PanelSize.Outputs;
+                var values = state.Values + (long)start * work.OwnValuePadded + row * PanelSize.Outputs;
                 var result = work.Destination.At(unit.Row + query / unit.Heads, head);
                 Scale(values, rows * PanelSize.Outputs, factor / sum, result, work.Shape.ValueWidth);
-                values += (long)rows * work.OwnValuePadded;
-                Scale(values, rows * PanelSize.Outputs, factor / sum, result + work.Shape.ValueWidth, work.Shape.SharedValueWidth);
+                if (work.Shape.SharedValueWidth == 0) continue;
+                values = state.SharedValues(start, rows, row, out var stride);
+                Scale(values, stride, factor / sum, result + work.Shape.ValueWidth, work.Shape.SharedValueWidth);
             }
         }
     }

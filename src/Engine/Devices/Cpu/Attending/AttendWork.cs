@@ -27,12 +27,32 @@ unsafe struct AttendUnit
     /// <summary>Queries of all groups.</summary>
     public readonly int AllQueries => Queries * Groups;
 
+    /// <summary>
+    /// Groups whose queries are one block where they meet the parts of rows that all groups share: as many as a kernel takes at once; 1 where
+    /// a group's own queries fill it.
+    /// </summary>
+    public int Packed;
+
+    /// <summary>The block with which a group's queries meet what all groups share; the group's own block begins with the query <paramref name="start"/>.</summary>
+    public readonly SharedBlock SharedBlockOf(int group, int start, int rows)
+    {
+        if (Packed == 1) return new(group * Queries + start, rows, 0);
+        var first = group / Packed * Packed;
+        return new(first * Queries, Math.Min(Packed, Groups - first) * Queries, (group - first) * Queries);
+    }
+
     /// <summary>One of its groups alone.</summary>
     public readonly AttendUnit Of(int group) => this with { Group = Group + group, Head = Head + group * Heads, Groups = 1 };
 
     /// <summary>The first row in a page that the first token sees, and the last that any sees; -1 where none is closed.</summary>
     public int First, Last;
 }
+
+/// <summary>Queries that meet the shared parts of rows together.</summary>
+/// <param name="Start">The first of them, counted in the unit.</param>
+/// <param name="Rows">How many they are.</param>
+/// <param name="Row">Where among them those begin that were asked for.</param>
+readonly record struct SharedBlock(int Start, int Rows, int Row);
 
 /// <summary>An attention operation as its workers see it.</summary>
 unsafe struct AttendWork
@@ -59,20 +79,27 @@ unsafe struct AttendWork
     {
         unit.First = Cached.Main.FirstRow(Rule, unit.Position);
         unit.Last = Cached.Main.LastRow(unit.Position + unit.Rows - 1);
+        unit.Packed = Shape.RotaryWidth + Shape.SharedValueWidth > 0 ? Math.Clamp(PanelSize.Rows / unit.Queries, 1, unit.Groups) : 1;
         return unit;
     }
 
     /// <summary>Width of the main part of a key, in whole blocks.</summary>
     public readonly int MainPadded => PanelSize.Blocks(Shape.MainWidth) * PanelSize.Block;
 
-    /// <summary>Width of a key, in whole blocks.</summary>
-    public readonly int KeyPadded => MainPadded + PanelSize.Blocks(Shape.RotaryWidth) * PanelSize.Block;
+    /// <summary>Width of the rotary part of a key, in whole blocks.</summary>
+    public readonly int RotaryPadded => PanelSize.Blocks(Shape.RotaryWidth) * PanelSize.Block;
+
+    /// <summary>Width of a key, each part in whole blocks.</summary>
+    public readonly int KeyPadded => MainPadded + RotaryPadded;
 
     /// <summary>Width of a value without its shared part, in whole panels.</summary>
     public readonly int OwnValuePadded => PanelSize.Blocks(Shape.ValueWidth) * PanelSize.Block;
 
+    /// <summary>Width of the shared part of a value, in whole panels.</summary>
+    public readonly int SharedValuePadded => PanelSize.Blocks(Shape.SharedValueWidth) * PanelSize.Block;
+
     /// <summary>Width of a value, each part in whole panels.</summary>
-    public readonly int ValuePadded => OwnValuePadded + PanelSize.Blocks(Shape.SharedValueWidth) * PanelSize.Block;
+    public readonly int ValuePadded => OwnValuePadded + SharedValuePadded;
 
     /// <summary>Floats of the rows of a tile that turn before they are keys, or are spread over the parts of their classes.</summary>
     public readonly int TurnFloats => Rule.Turn.IsEmpty && Shape.Classes == 0 ? 0 : TileRows * MainPadded;
@@ -80,9 +107,14 @@ unsafe struct AttendWork
     /// <summary>Floats of the state of as many queries, in one group or several.</summary>
     public readonly long StateFloats(int queries) => queries * (long)(ValuePadded + 2 * PanelSize.Block);
 
-    /// <summary>The state of one of a unit's groups, which lie side by side.</summary>
+    /// <summary>The state of one of a unit's groups. They lie side by side, and behind them what all have gathered of shared values.</summary>
     public readonly QueryState StateOf(float* states, in AttendUnit unit, int group) =>
-        new(states + group * StateFloats(unit.Queries), unit.Queries, ValuePadded);
+        new(states + group * OwnFloats(unit), SharedOf(states, unit), unit, group, OwnValuePadded, SharedValuePadded);
+
+    /// <summary>What the queries of all groups have gathered of shared values: [block][panel][query of the block][32].</summary>
+    public readonly float* SharedOf(float* states, in AttendUnit unit) => states + unit.Groups * OwnFloats(unit);
+
+    readonly long OwnFloats(in AttendUnit unit) => unit.Queries * (long)(OwnValuePadded + 2 * PanelSize.Block);
 
     /// <summary>Takes up the states of the rows behind, group by group.</summary>
     public readonly void Merge(float* states, float* next, in AttendUnit unit)
@@ -94,6 +126,7 @@ unsafe struct AttendWork
     public readonly void Clear(float* states, in AttendUnit unit)
     {
         for (var group = 0; group < unit.Groups; group++) StateOf(states, unit, group).Clear();
+        new Span<float>(SharedOf(states, unit), unit.AllQueries * SharedValuePadded).Clear();
     }
 
     /// <summary>Floats that the turned scales of sixteen rows of any stream take.</summary>

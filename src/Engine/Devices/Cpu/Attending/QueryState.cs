@@ -4,10 +4,10 @@ using System.Runtime.Intrinsics;
 namespace Serving.Devices.Cpu;
 
 /// <summary>
-/// What is known of the queries of a unit after some rows: greatest score, sum of weights in sixteen lanes, and weighted values
-/// [row block][panel][query][32]. Lies in memory that someone else owns.
+/// What is known of the queries of a unit's group after some rows: greatest score, sum of weights in sixteen lanes, and weighted values
+/// [row block][panel][query][32]; the shared part of values lies apart, in blocks of its own. All in memory that someone else owns.
 /// </summary>
-readonly unsafe struct QueryState(float* memory, int queries, int valuePadded)
+readonly unsafe struct QueryState(float* memory, float* shared, AttendUnit unit, int group, int valuePadded, int sharedPadded)
 {
     // Below every score that a model makes; a difference of two such is 0, not "not a number".
     const float Least = -1e38f;
@@ -16,27 +16,35 @@ readonly unsafe struct QueryState(float* memory, int queries, int valuePadded)
     public float* Greatest => memory;
 
     /// <summary>Sums of weights, sixteen lanes a query.</summary>
-    public float* Sums => memory + (queries + 15) / 16 * 16;
+    public float* Sums => memory + (unit.Queries + 15) / 16 * 16;
 
-    /// <summary>Weighted values.</summary>
-    public float* Values => Sums + queries * Lanes.Count;
+    /// <summary>Weighted values without their shared part.</summary>
+    public float* Values => Sums + unit.Queries * Lanes.Count;
 
-    /// <summary>The state before any row.</summary>
+    /// <summary>The shared part of the weighted values of one of a block's queries, and floats from one panel to the next.</summary>
+    public float* SharedValues(int start, int rows, int row, out int stride)
+    {
+        var block = unit.SharedBlockOf(group, start, rows);
+        stride = block.Rows * PanelSize.Outputs;
+        return shared + (long)block.Start * sharedPadded + (block.Row + row) * PanelSize.Outputs;
+    }
+
+    /// <summary>The state before any row, but for the shared part of values.</summary>
     public void Clear()
     {
-        new Span<float>(Greatest, queries).Fill(Least);
-        new Span<float>(Sums, queries * Lanes.Count).Clear();
-        new Span<float>(Values, queries * valuePadded).Clear();
+        new Span<float>(Greatest, unit.Queries).Fill(Least);
+        new Span<float>(Sums, unit.Queries * Lanes.Count).Clear();
+        new Span<float>(Values, unit.Queries * valuePadded).Clear();
     }
 
     /// <summary>Takes up the state of the rows behind.</summary>
     public void Merge(QueryState next)
     {
-        var blocks = RowBlocks.Count(queries);
+        var blocks = RowBlocks.Count(unit.Queries);
         for (var block = 0; block < blocks; block++)
         {
-            var start = RowBlocks.Start(queries, blocks, block);
-            var rows = RowBlocks.Start(queries, blocks, block + 1) - start;
+            var start = RowBlocks.Start(unit.Queries, blocks, block);
+            var rows = RowBlocks.Start(unit.Queries, blocks, block + 1) - start;
             for (var row = 0; row < rows; row++) Merge(next, start, rows, row);
         }
     }
@@ -47,8 +55,13 @@ readonly unsafe struct QueryState(float* memory, int queries, int valuePadded)
     {
         var sums = Sums + (start + row) * Lanes.Count;
         (Vector512.Load(sums) * factor).Store(sums);
-        var values = Values + (long)start * valuePadded + row * PanelSize.Outputs;
-        for (var panel = 0; panel < valuePadded; panel += PanelSize.Outputs, values += rows * PanelSize.Outputs)
+        Multiply(Values + (long)start * valuePadded + row * PanelSize.Outputs, rows * PanelSize.Outputs, valuePadded, factor);
+        if (sharedPadded > 0) Multiply(SharedValues(start, rows, row, out var stride), stride, sharedPadded, factor);
+    }
+
+    static void Multiply(float* values, int stride, int padded, Vector512<float> factor)
+    {
+        for (var panel = 0; panel < padded; panel += PanelSize.Outputs, values += stride)
         {
             (Vector512.Load(values) * factor).Store(values);
             (Vector512.Load(values + 16) * factor).Store(values + 16);
@@ -66,10 +79,16 @@ readonly unsafe struct QueryState(float* memory, int queries, int valuePadded)
         Decay(start, rows, row, mine);
         AddScaled(next.Sums + query * Lanes.Count, its, Sums + query * Lanes.Count);
         var offset = (long)start * valuePadded + row * PanelSize.Outputs;
-        for (var panel = 0; panel < valuePadded; panel += PanelSize.Outputs, offset += rows * PanelSize.Outputs)
+        AddScaled(next.Values + offset, its, Values + offset, rows * PanelSize.Outputs, valuePadded);
+        if (sharedPadded > 0) AddScaled(next.SharedValues(start, rows, row, out _), its, SharedValues(start, rows, row, out var stride), stride, sharedPadded);
+    }
+
+    static void AddScaled(float* source, Vector512<float> factor, float* destination, int stride, int padded)
+    {
+        for (var panel = 0; panel < padded; panel += PanelSize.Outputs, source += stride, destination += stride)
         {
-            AddScaled(next.Values + offset, its, Values + offset);
-            AddScaled(next.Values + offset + 16, its, Values + offset + 16);
+            AddScaled(source, factor, destination);
+            AddScaled(source + 16, factor, destination + 16);
         }
     }
 

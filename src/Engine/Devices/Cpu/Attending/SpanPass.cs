@@ -8,7 +8,7 @@ unsafe ref struct SpanPass
 {
     readonly AttendWork _work;
     readonly AttendUnit _unit;
-    readonly float* _queries, _keys, _values, _scores, _turned, _scales, _zeros;
+    readonly float* _queries, _rotary, _keys, _values, _scores, _turned, _scales, _zeros;
     int _panels;
     bool _closes;
 
@@ -19,6 +19,7 @@ unsafe ref struct SpanPass
         Own = (float*)(work.Scratch + worker * work.ScratchOfWorker);
         Whole = Own + work.StateFloats(AttendWork.UnitQueries);
         _queries = Whole + work.StateFloats(AttendWork.UnitQueries);
+        _rotary = _queries + (long)AttendWork.UnitQueries * work.MainPadded;
         _keys = _queries + (long)AttendWork.UnitQueries * work.KeyPadded;
         _values = _keys + (long)AttendWork.TileRows * work.KeyPadded;
         _scores = _values + (long)AttendWork.TileRows * work.ValuePadded;
@@ -42,20 +43,7 @@ unsafe ref struct SpanPass
         var first = _unit.First;
         var last = Math.Min(_unit.Last, (span + 1) * AttendWork.SpanRows - 1);
         var tile = Math.Max(span * AttendWork.SpanRows, first / AttendWork.TileRows * AttendWork.TileRows);
-        for (; tile <= last; tile += AttendWork.TileRows)
-        {
-            for (var group = 0; group < _unit.Groups; group++)
-            {
-                Bring(tile, first, group);
-                var state = _work.StateOf(states, _unit, group);
-                var blocks = RowBlocks.Count(_unit.Queries);
-                for (var block = 0; block < blocks; block++)
-                {
-                    var start = RowBlocks.Start(_unit.Queries, blocks, block);
-                    Read(state, tile, group, start, RowBlocks.Start(_unit.Queries, blocks, block + 1) - start);
-                }
-            }
-        }
+        for (; tile <= last; tile += AttendWork.TileRows) Take(tile, first, states);
     }
 
     /// <summary>
@@ -67,16 +55,10 @@ unsafe ref struct SpanPass
         if (!_work.Cached.Main.IsStrided) return;
         _work.Clear(own, _unit);
         _closes = true;
+        Take(0, 0, own);
         for (var group = 0; group < _unit.Groups; group++)
         {
-            Bring(0, 0, group);
             var state = _work.StateOf(own, _unit, group);
-            var blocks = RowBlocks.Count(_unit.Queries);
-            for (var block = 0; block < blocks; block++)
-            {
-                var start = RowBlocks.Start(_unit.Queries, blocks, block);
-                Read(state, 0, group, start, RowBlocks.Start(_unit.Queries, blocks, block + 1) - start);
-            }
             for (var query = 0; query < _unit.Queries; query++)
             {
                 var sums = new Span<float>(state.Sums + query * Lanes.Count, Lanes.Count);
@@ -87,25 +69,27 @@ unsafe ref struct SpanPass
         _work.Merge(whole, own, _unit);
     }
 
-    void Lay()
+    // Queries of a group in its blocks, and their rotary parts in the blocks with which they meet what groups share.
+    readonly void Lay()
     {
-        for (var group = 0; group < _unit.Groups; group++) Lay(_unit.Of(group), _queries + (long)group * _unit.Queries * _work.KeyPadded);
-    }
-
-    readonly void Lay(in AttendUnit unit, float* queries)
-    {
-        var blocks = RowBlocks.Count(unit.Queries);
-        for (var block = 0; block < blocks; block++)
+        for (var group = 0; group < _unit.Groups; group++)
         {
-            var start = RowBlocks.Start(unit.Queries, blocks, block);
-            var rows = RowBlocks.Start(unit.Queries, blocks, block + 1) - start;
-            for (var row = 0; row < rows; row++)
+            var unit = _unit.Of(group);
+            var blocks = RowBlocks.Count(unit.Queries);
+            for (var block = 0; block < blocks; block++)
             {
-                var (token, head) = (unit.Row + (start + row) / unit.Heads, unit.Head + (start + row) % unit.Heads);
-                var at = queries + (long)start * _work.KeyPadded + row * PanelSize.Block;
-                Lay(_work.Main.At(token, head), _work.Shape.MainWidth, at, rows);
-                if (_work.Shape.RotaryWidth > 0)
-                    Lay(_work.Rotary.At(token, head), _work.Shape.RotaryWidth, at + (long)_work.MainPadded * rows, rows);
+                var start = RowBlocks.Start(unit.Queries, blocks, block);
+                var rows = RowBlocks.Start(unit.Queries, blocks, block + 1) - start;
+                var shared = _unit.SharedBlockOf(group, start, rows);
+                for (var row = 0; row < rows; row++)
+                {
+                    var (token, head) = (unit.Row + (start + row) / unit.Heads, unit.Head + (start + row) % unit.Heads);
+                    Lay(_work.Main.At(token, head), _work.Shape.MainWidth,
+                        _queries + ((long)group * unit.Queries + start) * _work.MainPadded + row * PanelSize.Block, rows);
+                    if (_work.Shape.RotaryWidth > 0)
+                        Lay(_work.Rotary.At(token, head), _work.Shape.RotaryWidth,
+                            _rotary + (long)shared.Start * _work.RotaryPadded + (shared.Row + row) * PanelSize.Block, shared.Rows);
+                }
             }
         }
     }
@@ -120,15 +104,52 @@ unsafe ref struct SpanPass
         }
     }
 
+    // The rows of a tile, for all groups: groups that are packed meet its shared parts together, and their own parts one after the other.
+    void Take(int tile, int first, float* states)
+    {
+        // The last tile is mostly short: a panel without rows is not read.
+        _panels = Math.Min(AttendWork.TileRows, (_closes ? _unit.Rows - 1 : _unit.Last) - tile + 1) > PanelSize.Outputs ? 2 : 1;
+        BringShared(tile, first);
+        var blocks = RowBlocks.Count(_unit.Queries);
+        for (var group = 0; group < _unit.Groups; group += _unit.Packed)
+        {
+            if (_unit.Packed > 1)
+            {
+                Read(states, tile, first, group, Math.Min(_unit.Packed, _unit.Groups - group), 0, _unit.Queries);
+                continue;
+            }
+            Bring(tile, first, group);
+            for (var block = 0; block < blocks; block++)
+            {
+                var start = RowBlocks.Start(_unit.Queries, blocks, block);
+                Read(states, tile, first, group, 1, start, RowBlocks.Start(_unit.Queries, blocks, block + 1) - start);
+            }
+        }
+    }
+
     [SkipLocalsInit]
-    void Bring(int tile, int first, int group)
+    readonly void BringShared(int tile, int first)
+    {
+        var rows = stackalloc nint[AttendWork.TileRows];
+        var count = _panels * PanelSize.Outputs;
+        if (_work.Shape.SharedValueWidth > 0)
+        {
+            Find(_work.Cached.SharedValue, 0, tile, first, count, rows);
+            TileRows.Values(_work.Cached.SharedValue, rows, count, _work.Shape.SharedValueWidth, _values + AttendWork.TileRows * _work.OwnValuePadded, _scales);
+        }
+        if (_work.Shape.RotaryWidth == 0) return;
+        Find(_work.Cached.Rotary, 0, tile, first, count, rows);
+        TileRows.Keys(
+            _work.Cached.Rotary, rows, count, _work.Shape.RotaryWidth, _keys + _work.MainPadded * PanelSize.Outputs, (long)_work.KeyPadded * PanelSize.Outputs, _scales);
+    }
+
+    [SkipLocalsInit]
+    readonly void Bring(int tile, int first, int group)
     {
         var rows = stackalloc nint[AttendWork.TileRows];
         var stride = (long)_work.KeyPadded * PanelSize.Outputs;
-        // The last tile is mostly short: a panel without rows is not read.
-        _panels = Math.Min(AttendWork.TileRows, (_closes ? _unit.Rows - 1 : _unit.Last) - tile + 1) > PanelSize.Outputs ? 2 : 1;
         var count = _panels * PanelSize.Outputs;
-        var (main, rotary) = (_work.Cached.Main, _work.Cached.Rotary);
+        var main = _work.Cached.Main;
         Find(main, _unit.Group + group, tile, first, count, rows);
         if (_work.Shape.Classes > 0) main = Spread(rows, count, tile, first);
         if (_work.Rule.Turn.IsEmpty) TileRows.Keys(main, rows, count, _work.Shape.MainWidth, _keys, stride, _scales);
@@ -136,15 +157,6 @@ unsafe ref struct SpanPass
         var values = _work.Shape.ValueInMain ? main : _work.Cached.Value;
         if (!_work.Shape.ValueInMain) Find(values, _unit.Group + group, tile, first, count, rows);
         TileRows.Values(values, rows, count, _work.Shape.ValueWidth, _values, _scales);
-        if (group > 0) return;
-        if (_work.Shape.SharedValueWidth > 0)
-        {
-            Find(_work.Cached.SharedValue, 0, tile, first, count, rows);
-            TileRows.Values(_work.Cached.SharedValue, rows, count, _work.Shape.SharedValueWidth, _values + AttendWork.TileRows * _work.OwnValuePadded, _scales);
-        }
-        if (_work.Shape.RotaryWidth == 0) return;
-        Find(rotary, 0, tile, first, count, rows);
-        TileRows.Keys(rotary, rows, count, _work.Shape.RotaryWidth, _keys + _work.MainPadded * PanelSize.Outputs, stride, _scales);
     }
 
     readonly void Find(in PagedRows stream, int group, int tile, int first, int count, nint* rows)
@@ -174,7 +186,7 @@ unsafe ref struct SpanPass
     }
 
     // Keys that turn when they are read: widened, turned by the angles of their positions, then laid out as keys.
-    void Turned(nint* rows, int count, int tile, long stride)
+    readonly void Turned(nint* rows, int count, int tile, long stride)
     {
         var (main, turn, width) = (_work.Cached.Main, _work.Rule.Turn, _work.Shape.MainWidth);
         var turned = stackalloc nint[AttendWork.TileRows];
@@ -191,28 +203,54 @@ unsafe ref struct SpanPass
         TileRows.Keys(new((nint)_turned, 0, 1, 1, width, CacheType.Float32), turned, count, width, _keys, stride, _scales);
     }
 
-    void Read(QueryState state, int tile, int group, int start, int rows)
+    // Some queries of a group, or all of several groups. Shared parts come first in scores, and an element's sums run block by block, so that
+    // its bits do not depend on what else is packed.
+    void Read(float* states, int tile, int first, int group, int groups, int start, int rows)
     {
-        var blocks = _work.KeyPadded / PanelSize.Block;
-        var x = _queries + ((long)group * _unit.Queries + start) * _work.KeyPadded;
-        var scores = rows * PanelSize.Outputs;
-        new Span<float>(_scores, 2 * scores).Clear();
-        for (var panel = 0; panel < _panels; panel++)
-            PanelKernel.Run<WidePanel<F32Panel>>(rows, x, null, (byte*)_keys, panel * blocks, blocks, _scores + panel * scores);
+        var (all, blocks, main) = (groups * rows, _work.KeyPadded / PanelSize.Block, _work.MainPadded / PanelSize.Block);
+        var query = group * _unit.Queries + start;
+        new Span<float>(_scores, 2 * all * PanelSize.Outputs).Clear();
+        if (blocks > main)
+            for (var panel = 0; panel < _panels; panel++)
+                PanelKernel.Run<WidePanel<F32Panel>>(
+                    all, _rotary + (long)query * _work.RotaryPadded, null, (byte*)_keys, panel * blocks + main, blocks - main, _scores + panel * all * PanelSize.Outputs);
         var any = false;
-        for (var row = 0; row < rows; row++) any |= Weigh(state, tile, start, rows, row);
+        for (var packed = 0; packed < groups; packed++)
+        {
+            if (_unit.Packed > 1) Bring(tile, first, group + packed);
+            var state = _work.StateOf(states, _unit, group + packed);
+            var x = _queries + ((long)query + packed * _unit.Queries) * _work.MainPadded;
+            var scores = _scores + packed * rows * PanelSize.Outputs;
+            for (var panel = 0; panel < _panels; panel++)
+                PanelKernel.Run<WidePanel<F32Panel>>(rows, x, null, (byte*)_keys, panel * blocks, main, scores + panel * all * PanelSize.Outputs);
+            var seen = false;
+            for (var row = 0; row < rows; row++) seen |= Weigh(state, tile, start, rows, row, scores + row * PanelSize.Outputs, all);
+            any |= seen;
+            if (seen) AddValues(state.Values + (long)start * _work.OwnValuePadded, rows, scores, all);
+        }
         if (!any) return;
-        var values = state.Values + (long)start * _work.ValuePadded;
-        for (var panel = 0; panel < _work.ValuePadded / PanelSize.Outputs; panel++, values += scores)
-            PanelKernel.Run<WidePanel<F32Panel>>(rows, _scores, null, (byte*)_values, 2 * panel, _panels, values);
+        var values = _work.SharedOf(states, _unit) + (long)query * _work.SharedValuePadded;
+        for (var panel = _work.OwnValuePadded / PanelSize.Outputs; panel < _work.ValuePadded / PanelSize.Outputs; panel++, values += all * PanelSize.Outputs)
+            PanelKernel.Run<WidePanel<F32Panel>>(all, _scores, null, (byte*)_values, 2 * panel, _panels, values);
+    }
+
+    // Weights of some of the rows whose weights lie together, times a tile's own values.
+    readonly void AddValues(float* values, int rows, float* weights, int all)
+    {
+        for (var panel = 0; panel < _work.OwnValuePadded / PanelSize.Outputs; panel++, values += rows * PanelSize.Outputs)
+        {
+            if (rows == all) PanelKernel.Run<WidePanel<F32Panel>>(rows, weights, null, (byte*)_values, 2 * panel, _panels, values);
+            else
+                for (var part = 0; part < _panels; part++)
+                    PanelKernel.Run<WidePanel<F32Panel>>(rows, weights + part * all * PanelSize.Outputs, null, (byte*)_values, 2 * panel + part, 1, values);
+        }
     }
 
     // Scores become weights in place; false when the query sees no row of the tile.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    bool Weigh(QueryState state, int tile, int start, int rows, int row)
+    readonly bool Weigh(in QueryState state, int tile, int start, int rows, int row, float* s0, int all)
     {
-        var s0 = _scores + row * PanelSize.Outputs;
-        var s1 = s0 + rows * PanelSize.Outputs;
+        var s1 = s0 + all * PanelSize.Outputs;
         var token = (start + row) / _unit.Heads;
         var (first, position) = _closes ? (token, token)
             : (_work.Cached.Main.FirstRow(_work.Rule, _unit.Position + token), _work.Cached.Main.LastRow(_unit.Position + token));
