@@ -230,6 +230,8 @@ public sealed record AttentionPlan
                 if (Rows.Chunk % stride != 0) return $"chunks of {Rows.Chunk} tokens cut rows of {stride}; they must be multiples of {stride}";
             }
 
+            if (Branches.Any(branch => branch.Turn is { LongFrequencies.IsEmpty: false }))
+                return "keys that turn when they are read turn alike in sequences of any length, and LongRoPE turns those of long ones otherwise";
             if (Branches.Any(branch => branch.Turn is { Components.IsEmpty: false }))
                 return "keys that turn when they are read have one position, not one each in time, height and width";
             return Streams is [{ Stride: > 1 }, ..] && Branches.Any(branch => branch.Turn is not null)

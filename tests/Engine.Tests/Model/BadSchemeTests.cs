@@ -20,6 +20,7 @@ public sealed class BadSchemeTests
         cla|sequence_mixer_blocks|-|sequence_mixer_blocks|every layer
         cla_hunyuan|cla_share_factor|0|cla_share_factor is 0|positive
         cla_hunyuan|cla_share_factor|-|cla_share_factor is missing
+        clla|layer_types|["full_attention","sliding_attention","full_attention","full_attention"]|sliding_window is missing
         clla|layer_share_factor|0|layer_share_factor is 0|1 to
         clla|rope_key|"own"|rope_key is "own"|shared_with_latent, per_layer
         eg_mla|gate_site|"before"|gate_site is "before"|after_up, latent
@@ -54,6 +55,9 @@ public sealed class BadSchemeTests
         moas|router_bias|false|router_bias is False|tensors
         moas|position_embedding_type|"rope"|position_embedding_type is "rope"|"learned"
         moas_rope|position_embedding_type|"learned"|position_embedding_type is "learned"|no tensor model.embed_positions.weight
+        mtla|layer_share_factor|0|layer_share_factor is 0|1 to
+        mtla|layer_share_factor|2|hypernet_down|not used
+        mtla|sliding_window|9|window of 9 tokens cuts rows of 2
         mtla|down_rate|0|down_rate is 0|1 to 4096
         mtla|kv_lora_rank|23|kv_lora_rank is 23|even number
         mtla|recompute_prompt_attn|false|recompute_prompt_attn is false|true
@@ -61,6 +65,7 @@ public sealed class BadSchemeTests
         qcqa|kv_head_map|[[0,0,0,2,2,2],[0,0,0,2,2,2],[0,0,0,2,2,2]]|kv_head_map is [0, 0, 0, 2, 2, 2]|every key head below 3
         sqa|att_num_query_groups|5|att_num_query_groups is 5|divisor or a multiple
         sqa|att_type|"mha"|att_type is "mha"|sqa
+        tucker_shared|rope_scaling|{"type":"longrope","short_factor":[1,1,1,1,1,1,1,1],"long_factor":[2,2,2,2,2,2,2,2],"original_max_position_embeddings":64}|turn alike in sequences of any length|LongRoPE
         tucker|tucker_query_ranks|[4,18]|tucker_query_ranks|three positive ranks
         tucker_shared|tucker_value_ranks|[3,20,14]|tucker_value_ranks is [3, 20, 14]|16 as the last rank
         hf/kimi_linear|linear_head_dim|0|linear_head_dim is 0|1 to 1024

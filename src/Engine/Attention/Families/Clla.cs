@@ -19,7 +19,7 @@ public sealed class Clla : IAttentionFamily
     public ImmutableArray<string> ModelTypes => ["clla"];
 
     /// <inheritdoc/>
-    public bool Describes(AttentionContext layer) => layer.Config.Has("layer_share_factor");
+    public bool Describes(AttentionContext layer) => layer.Config.Has("layer_share_factor") && !layer.Has("wkv_b.weight");
 
     /// <inheritdoc/>
     public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>

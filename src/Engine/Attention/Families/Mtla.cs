@@ -6,12 +6,15 @@ namespace Serving.Attention.Families;
 
 /// <summary>
 /// Multi-head temporal latent attention (Deng and Woodland, arXiv 2505.13544): latent attention in which neighbouring tokens share a row,
-/// the sum of their latents times gates of block and latent, with the rotary key of the newest.
+/// the sum of their latents times gates of block and latent, with the rotary key of the newest. With layer_share_factor, neighbouring
+/// layers read the rows of the first of them, as in cross-layer latent attention.
 /// </summary>
 public sealed class Mtla : IAttentionFamily
 {
     // The authors' LayerNorms have the default of their library.
     const float LatentEpsilon = 1e-5f;
+
+    const string Share = "layer_share_factor";
 
     /// <inheritdoc/>
     public string Name => "MTLA";
@@ -20,7 +23,7 @@ public sealed class Mtla : IAttentionFamily
     public ImmutableArray<string> ModelTypes => ["mtla", "llama-mtla"];
 
     /// <inheritdoc/>
-    public bool Describes(AttentionContext layer) => layer.Has("hypernet_down.fc_c.weight");
+    public bool Describes(AttentionContext layer) => layer.Has("hypernet_down.fc_c.weight") || (layer.Has("wkv_b.weight") && layer.Config.Has(Share));
 
     /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
@@ -36,7 +39,7 @@ public sealed class Mtla : IAttentionFamily
         var (down, up) = (layer.Linear("wkv_a", latent + rotary, hidden) with { Of = latent + rotary }, $"{layer.Prefix}wkv_b.weight");
         var gate = new Step.Weigh(
             new BlockEmbedding(latent, stride), layer.Linear("hypernet_down.fc_c", latent / 4, latent), layer.Linear("hypernet_down.fc_p", latent / 4, latent));
-        return new()
+        AttentionPlan plan = new()
         {
             States = [new("fold", new StateUpdate.Fold(latent, stride))],
             Streams =
@@ -54,6 +57,13 @@ public sealed class Mtla : IAttentionFamily
                 Output = Projection.Of(layer.Linear("wo", hidden, heads * value)),
             },
             Rows = layer.Rows,
+        };
+        // A layer that borrows rows makes none, and folds none.
+        var share = config.Int(Share, 1);
+        return layer.Layer % share == 0 ? plan : plan with
+        {
+            States = [],
+            Streams = [.. plan.Streams.Select(stream => stream with { OwnedBy = layer.Layer - layer.Layer % share })],
         };
     }
 

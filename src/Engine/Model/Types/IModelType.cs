@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Serving.Attention;
 
 namespace Serving.Model.Types;
 
@@ -33,12 +34,30 @@ public static class ModelTypes
         var plan = type.Plan(source);
         source.Config.RefuseUnread();
         foreach (var (attention, number) in plan.Attentions.Select((attention, number) => (attention, number)))
-            if (attention.Fault is { } fault) throw new CheckpointException($"{source.Config.Source}: attention {number} cannot be served: {fault}.");
+            if ((attention.Fault ?? BorrowingFault(attention, number, [.. plan.Attentions.Take(number)])) is { } fault) throw new CheckpointException($"{source.Config.Source}: attention {number} cannot be served: {fault}.");
         foreach (var companion in source.Tensors.Companions) companion.RefuseUnread();
         foreach (var block in plan.Layers.SelectMany(layer => layer.Blocks).OfType<FeedForwardBlock>())
             if (block.Plan is RoutedFeedForward { Rule: var rule } && !rule.CanBeMet)
                 throw new CheckpointException(
                     $"{source.Config.Source}: {rule.Chosen} of {rule.Experts} experts in {rule.KeptGroups} of {rule.Groups} groups cannot be chosen.");
         return plan;
+    }
+
+    /// <summary>Why a layer cannot read the rows of the earlier ones that it names; null where it can, or reads none.</summary>
+    static string? BorrowingFault(AttentionPlan plan, int number, AttentionPlan[] earlier)
+    {
+        foreach (var stream in plan.Streams)
+        {
+            if (stream.OwnedBy is not { } owner) continue;
+            if (owner < 0 || owner >= number) return $"it reads the {stream.Name} of attention {owner}, which does not come before it";
+            var own = earlier[owner].Streams.FirstOrDefault(other => other.Name == stream.Name && other.OwnedBy is null);
+            if (own is null) return $"it reads the {stream.Name} of attention {owner}, which keeps none of its own";
+            if (own.Width != stream.Width || own.Groups != stream.Groups || own.Stride != stream.Stride || own.Format != stream.Format)
+                return $"it reads the {stream.Name} of attention {owner} in another shape than that keeps";
+            if (earlier[owner].Rows != plan.Rows)
+                return $"it sees {plan.Rows.Description} and reads the {stream.Name} of attention {owner}, which keeps {earlier[owner].Rows.Description}; "
+                    + "layers that share rows must see the same (layer_types, sliding_window)";
+        }
+        return null;
     }
 }
