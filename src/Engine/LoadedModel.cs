@@ -19,6 +19,7 @@ public sealed class LoadedModel : IAsyncDisposable
     /// <summary>Brings a checkpoint to a device, and beside it one that guesses for it if there is one, and starts an engine on them.</summary>
     /// <exception cref="CheckpointException">The checkpoint is not a model that is served; the message says why.</exception>
     /// <exception cref="ArgumentException">An option is out of range, or the cache too small for a page.</exception>
+    /// <exception cref="InsufficientMemoryException">Weights and cache are more than the device has free; the message names the numbers and the options.</exception>
     public LoadedModel(Checkpoint checkpoint, IDevice device, EngineOptions options, EngineDiagnostics? diagnostics = null, Checkpoint? draft = null)
     {
         options = options.Checked();
@@ -33,6 +34,7 @@ public sealed class LoadedModel : IAsyncDisposable
         // Both caches hold the same tokens.
         var ownShare = Layout.BytesPerToken / (Layout.BytesPerToken + (_draft?.Layout.BytesPerToken ?? 0));
         var cacheBytes = options.CacheBytes ?? DefaultCacheBytes(options, longest, ownShare, draft?.ByteLength ?? 0);
+        CheckMemory(checkpoint.ByteLength + (draft?.ByteLength ?? 0), cacheBytes);
         Size = Layout.SizeWithin(
             (long)(cacheBytes * ownShare), longest, options.TokensPerStep, options.Drafting is null ? options.MaxSequences : 2 * options.MaxSequences,
             options.EnablePrefixCaching ? options.SnapshotBytes : 0);
@@ -91,6 +93,20 @@ public sealed class LoadedModel : IAsyncDisposable
     long DefaultCacheBytes(EngineOptions options, int longest, double ownShare, long draftBytes) => Math.Min(
         Math.Max(0, _device.FreeBytes - Checkpoint.ByteLength - draftBytes) / 2,
         (long)((Layout.SequenceBytes(longest, options.TokensPerStep) + 2 * Layout.States.PlaceBytes) * options.MaxSequences / ownShare));
+
+    // Systems promise more memory than they have, and end whoever uses it: what cannot fit is refused before it is taken.
+    void CheckMemory(long weights, long cache)
+    {
+        var (wanted, free) = (cache + (_device.KeepsSource ? 0 : weights), _device.FreeBytes);
+        if (wanted <= free) return;
+        throw new InsufficientMemoryException(
+            $"{Checkpoint.Name} asks for {Mebibytes(wanted)} of memory, {Mebibytes(weights)} for weights and {Mebibytes(cache)} for the cache, and {Mebibytes(free)} are free. "
+            + (weights < free
+                ? $"Give the cache less than {Mebibytes(free - weights)} (--kv-cache-memory-bytes); fewer tokens (--max-model-len, --max-num-seqs) or smaller ones (--kv-cache-dtype int8) need less."
+                : "Its weights alone do not fit: take a file with smaller types (--model), such as Q4_0, or a machine with more memory."));
+
+        static string Mebibytes(long bytes) => $"{bytes / 1048576.0:#,0.#} MiB";
+    }
 
     string Label(EngineOptions options) => $"{Checkpoint.Name}|{_device.Description}|{options.CacheType}|{options.RoundWeights}";
 }

@@ -90,6 +90,9 @@ sealed record EngineSettings
 {
     public string Device { get; init; } = "auto";
 
+    /// <summary>auto, avx512, avx2 or portable.</summary>
+    public string CpuKernels { get; init; } = "auto";
+
     public string Dtype { get; init; } = "auto";
 
     public string CacheDtype { get; init; } = "auto";

@@ -19,7 +19,7 @@ static class CommandLine
             var parsed = Parse(args, Root());
             return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = LongestDrain, Output = output ?? Console.Out });
         }
-        catch (Exception error) when (error is SettingException or CheckpointException or IOException or ArgumentException)
+        catch (Exception error) when (error is SettingException or CheckpointException or IOException or ArgumentException or InsufficientMemoryException)
         {
             await Console.Error.WriteLineAsync($"serving: {error.Message}");
             return Misused;

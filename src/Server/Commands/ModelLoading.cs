@@ -38,7 +38,15 @@ static partial class ModelLoading
     {
         var read = new SettingReader(SettingOptions.Values(parsed), Environment.GetEnvironmentVariable);
         path ??= read.Text(Settings.Model) ?? DefaultModel() ?? throw new SettingException("Name a model.");
-        return Load(new ServerOptions { Model = path, Engine = ServeCommand.EngineFrom(read) }, new());
+        var engine = ServeCommand.EngineFrom(read);
+        ChooseKernels(engine.CpuKernels);
+        return Load(new ServerOptions { Model = path, Engine = engine }, new());
+    }
+
+    /// <summary>Takes the kernels of an option's value: the program may start again for them, so nothing may be open yet.</summary>
+    public static void ChooseKernels(string name)
+    {
+        if (name != "auto") Kernels.Choose(Enum.Parse<KernelClass>(name, ignoreCase: true));
     }
 
     /// <summary>The same as a client of Microsoft.Extensions.AI.</summary>
@@ -164,7 +172,7 @@ static partial class ModelLoading
 
     static string FingerprintOf(Checkpoint checkpoint, IDevice device, EngineSettings settings)
     {
-        var path = $"{ServerVersion.Text}|{checkpoint.Name}|{checkpoint.ByteLength}|{device.GetType().Name}|{settings.Dtype}|{settings.ActivationDtype}|{settings.CacheDtype}|{settings.Execution}";
+        var path = $"{ServerVersion.Text}|{checkpoint.Name}|{checkpoint.ByteLength}|{device.GetType().Name}|{Kernels.Here}|{settings.Dtype}|{settings.ActivationDtype}|{settings.CacheDtype}|{settings.Execution}";
         return "fp_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)), 0, 5);
     }
 

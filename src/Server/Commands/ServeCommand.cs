@@ -26,6 +26,7 @@ static class ServeCommand
     public static async Task<int> RunAsync(IReadOnlyDictionary<string, string[]> flags, CancellationToken cancellation)
     {
         var options = OptionsFrom(new SettingReader(flags, Environment.GetEnvironmentVariable));
+        ModelLoading.ChooseKernels(options.Engine.CpuKernels);
         await using var app = ServerApp.Build(options, ModelLoading.Load);
         try
         {
@@ -82,6 +83,7 @@ static class ServeCommand
     static EngineSettings EngineFrom(SettingReader read, SpeculativeConfig speculation) => new()
     {
         Device = read.Named(Settings.Device, DeviceChoice.Named, DeviceChoice.Expected),
+        CpuKernels = read.OneOf(Settings.CpuKernels, "auto", "avx512", "avx2", "portable"),
         Dtype = read.OneOf(Settings.Dtype, "auto", "float32", "bfloat16"),
         ActivationDtype = read.OneOf(Settings.ActivationDtype, "auto", "float32", "int16", "bfloat16", "int8"),
         CacheDtype = read.OneOf(Settings.KvCacheDtype, "auto", "float32", "bfloat16", "fp8", "fp8_e4m3", "int8", "int4"),

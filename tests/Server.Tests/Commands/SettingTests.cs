@@ -62,6 +62,7 @@ public sealed class SettingTests : IDisposable
 
     [Theory]
     [InlineData("--port abc", "--port is 'abc'; it must be a whole number from 0 to 65535.")]
+    [InlineData("--cpu-kernels neon", "--cpu-kernels is 'neon'; it must be auto, avx512, avx2, portable.")]
     [InlineData("--dtype int4", "--dtype is 'int4'; it must be auto, float32, bfloat16.")]
     [InlineData("--kv-cache-dtype fp4", "--kv-cache-dtype is 'fp4'; it must be auto, float32, bfloat16, fp8, fp8_e4m3, int8, int4.")]
     [InlineData("--kv-cache-memory-bytes lots", "--kv-cache-memory-bytes is 'lots'")]

@@ -18,8 +18,11 @@ static unsafe class CeilingJobs
         {
             new Span<byte>((void*)memory, (int)Bytes).Fill(1);
             var read = Median(team, new ReadJob { Memory = (byte*)memory }, Parts);
-            var multiply = Median(team, new MultiplyJob(), Parts);
-            return new(Bytes / read, 2.0 * Chains * Vector512<float>.Count * Turns * Parts / multiply);
+            // Sums of 512 bits would not stay in the registers of a narrower class.
+            var (multiply, lanes) = Kernels.Here == KernelClass.Avx512
+                ? (Median(team, new MultiplyJob(), Parts), Vector512<float>.Count)
+                : (Median(team, new NarrowMultiplyJob(), Parts), Vector256<float>.Count);
+            return new(Bytes / read, 2.0 * Chains * lanes * Turns * Parts / multiply);
         }
         finally
         {
@@ -72,16 +75,37 @@ static unsafe class CeilingJobs
             Vector512<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x;
             for (var turn = 0; turn < 2 * Turns; turn++)
             {
-                a = Vector512.FusedMultiplyAdd(a, x, y);
-                b = Vector512.FusedMultiplyAdd(b, x, y);
-                c = Vector512.FusedMultiplyAdd(c, x, y);
-                d = Vector512.FusedMultiplyAdd(d, x, y);
-                e = Vector512.FusedMultiplyAdd(e, x, y);
-                f = Vector512.FusedMultiplyAdd(f, x, y);
-                g = Vector512.FusedMultiplyAdd(g, x, y);
-                h = Vector512.FusedMultiplyAdd(h, x, y);
+                a = Vector512.MultiplyAddEstimate(a, x, y);
+                b = Vector512.MultiplyAddEstimate(b, x, y);
+                c = Vector512.MultiplyAddEstimate(c, x, y);
+                d = Vector512.MultiplyAddEstimate(d, x, y);
+                e = Vector512.MultiplyAddEstimate(e, x, y);
+                f = Vector512.MultiplyAddEstimate(f, x, y);
+                g = Vector512.MultiplyAddEstimate(g, x, y);
+                h = Vector512.MultiplyAddEstimate(h, x, y);
             }
             s_sink = Vector512.Sum(a + b + c + d + e + f + g + h);
+        }
+    }
+
+    struct NarrowMultiplyJob : IJob
+    {
+        public readonly void Run(int part, int worker)
+        {
+            var (x, y) = (Vector256.Create(1.0000001f), Vector256.Create(1e-9f));
+            Vector256<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x;
+            for (var turn = 0; turn < 2 * Turns; turn++)
+            {
+                a = Vector256.MultiplyAddEstimate(a, x, y);
+                b = Vector256.MultiplyAddEstimate(b, x, y);
+                c = Vector256.MultiplyAddEstimate(c, x, y);
+                d = Vector256.MultiplyAddEstimate(d, x, y);
+                e = Vector256.MultiplyAddEstimate(e, x, y);
+                f = Vector256.MultiplyAddEstimate(f, x, y);
+                g = Vector256.MultiplyAddEstimate(g, x, y);
+                h = Vector256.MultiplyAddEstimate(h, x, y);
+            }
+            s_sink = Vector256.Sum(a + b + c + d + e + f + g + h);
         }
     }
 }

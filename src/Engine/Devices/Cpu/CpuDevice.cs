@@ -1,9 +1,8 @@
-using System.Runtime.Intrinsics;
 using Serving.Devices.Cpu;
 
 namespace Serving.Devices;
 
-/// <summary>Runs on the processor: kernels of 512 bits, which a narrower machine does in two halves, and a team of threads.</summary>
+/// <summary>Runs on the processor: kernels of 512 bits, which narrower classes do in parts, and a team of threads.</summary>
 public sealed unsafe class CpuDevice : IDevice
 {
     readonly WorkerTeam _team;
@@ -35,7 +34,7 @@ public sealed unsafe class CpuDevice : IDevice
 
     /// <inheritdoc/>
     public string Description =>
-        $"CPU, {(Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128)}-bit kernels{PairKernel.Describe(_activations)}, {_team.Workers} thread(s)";
+        $"CPU, {Kernels.Name(Kernels.Here)} kernels{PairKernel.Describe(_activations)}, {_team.Workers} thread(s)";
 
     /// <inheritdoc/>
     public long FreeBytes => SystemMemory.FreeBytes();

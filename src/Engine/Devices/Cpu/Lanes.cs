@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Serving.Devices.Cpu;
 
-/// <summary>Functions of sixteen values at once, whose bits are the same on every machine.</summary>
+/// <summary>Functions of sixteen values at once, whose bits are the same on every machine that fuses multiply-adds.</summary>
 static class Lanes
 {
     /// <summary>Values in a vector.</summary>
@@ -17,18 +17,18 @@ static class Lanes
         var bounded = Vector512.MinNative(Vector512.MaxNative(x, Vector512.Create(-87.3f)), Vector512.Create(88.7f));
         // n = round(x / ln 2) by the float's own rounding; the rest is within half of ln 2, taken off in two exact steps.
         var magic = Vector512.Create(12582912f);
-        var shifted = Vector512.FusedMultiplyAdd(bounded, Vector512.Create(1.44269504f), magic);
+        var shifted = Vector512.MultiplyAddEstimate(bounded, Vector512.Create(1.44269504f), magic);
         var n = shifted - magic;
-        var rest = Vector512.FusedMultiplyAdd(n, Vector512.Create(-0.693145752f), bounded);
-        rest = Vector512.FusedMultiplyAdd(n, Vector512.Create(-1.42860677e-6f), rest);
+        var rest = Vector512.MultiplyAddEstimate(n, Vector512.Create(-0.693145752f), bounded);
+        rest = Vector512.MultiplyAddEstimate(n, Vector512.Create(-1.42860677e-6f), rest);
         var sum = Vector512.Create(1f / 5040);
-        sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512.Create(1f / 720));
-        sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512.Create(1f / 120));
-        sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512.Create(1f / 24));
-        sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512.Create(1f / 6));
-        sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512.Create(0.5f));
-        sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512<float>.One);
-        sum = Vector512.FusedMultiplyAdd(sum, rest, Vector512<float>.One);
+        sum = Vector512.MultiplyAddEstimate(sum, rest, Vector512.Create(1f / 720));
+        sum = Vector512.MultiplyAddEstimate(sum, rest, Vector512.Create(1f / 120));
+        sum = Vector512.MultiplyAddEstimate(sum, rest, Vector512.Create(1f / 24));
+        sum = Vector512.MultiplyAddEstimate(sum, rest, Vector512.Create(1f / 6));
+        sum = Vector512.MultiplyAddEstimate(sum, rest, Vector512.Create(0.5f));
+        sum = Vector512.MultiplyAddEstimate(sum, rest, Vector512<float>.One);
+        sum = Vector512.MultiplyAddEstimate(sum, rest, Vector512<float>.One);
         var value = Avx512F.IsSupported ? Avx512F.Scale(sum, n) : TimesPowerOfTwo(sum, Vector512.ConvertToInt32(n));
         var (low, high) = (Vector512.LessThan(x, Vector512.Create(-87.3f)), Vector512.GreaterThan(x, Vector512.Create(88.7f)));
         value = Vector512.ConditionalSelect(low, Vector512<float>.Zero, value);

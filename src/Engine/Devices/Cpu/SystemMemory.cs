@@ -22,7 +22,7 @@ static unsafe partial class SystemMemory
         }
         var address = Map(0, (nuint)bytes, ReadWrite, PrivateAnonymous, -1, 0);
         if (address == -1)
-            throw new InsufficientMemoryException($"The system refused {bytes} bytes of memory; {FreeBytes()} bytes are free.");
+            throw new InsufficientMemoryException($"The system refused {bytes:N0} bytes of memory; {FreeBytes():N0} bytes are free. Give the cache less (--kv-cache-memory-bytes), or take fewer tokens a step (--max-num-batched-tokens).");
         // A refusal leaves small pages: slower, still right.
         _ = Advise(address, (nuint)bytes, AdviseHugePages);
         return address;

@@ -18,6 +18,7 @@ static class BenchCommand
         command.Add(CompareCommand.Create());
         command.Add(TokenizerCommand.Create());
         command.Add(GrammarCommand.Create());
+        command.Add(KernelsCommand.Create());
         command.Add(Schemes());
         return command;
     }
@@ -31,7 +32,8 @@ static class BenchCommand
         var prefill = new Option<int>("--prefill") { Description = "Prompt tokens of the prefill measurement.", DefaultValueFactory = _ => 512 };
         var repeats = new Option<int>("--repeats") { Description = "Interleaved repeats; medians are shown.", DefaultValueFactory = _ => 3 };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
-        var command = new Command("engine", "Measures the bare engine: prefill, and decode by batch size.") { model, batches, context, tokens, prefill, repeats, json };
+        var plot = BarPicture.Option();
+        var command = new Command("engine", "Measures the bare engine: prefill, and decode by batch size.") { model, batches, context, tokens, prefill, repeats, json, plot };
         SettingOptions.AddTo(command, Settings.OfEngine);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -52,6 +54,7 @@ static class BenchCommand
                 CacheType = $"{loaded.Layout.Type}", CacheBytesPerToken = loaded.Layout.BytesPerToken,
             };
             Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(report, BenchJson.Default.BenchReport) : Table(report));
+            if (parsed.GetValue(plot) is { } path) BarPicture.Write(path, BenchPictures.Of(report));
             return 0;
         });
         return command;

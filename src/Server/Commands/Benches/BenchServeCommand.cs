@@ -19,8 +19,9 @@ static class BenchServeCommand
         var gap = new Option<double>("--goal-gap-ms") { Description = "And if its tokens came at this distance on average.", DefaultValueFactory = _ => 200 };
         var seed = new Option<int>("--seed") { Description = "Seeds arrivals and sampling.", DefaultValueFactory = _ => 1 };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var plot = BarPicture.Option();
         var command = new Command("serve", "Measures a running server over HTTP with streamed chats: percentiles, refusals, goodput.")
-            { url, clients, rates, overload, seconds, tokens, first, gap, seed, json };
+            { url, clients, rates, overload, seconds, tokens, first, gap, seed, json, plot };
         command.SetAction(async (parsed, cancellation) =>
         {
             if (!Uri.TryCreate(parsed.GetValue(url), UriKind.Absolute, out var server) || parsed.GetValue(seconds) <= 0 || parsed.GetValue(tokens) < 1
@@ -33,6 +34,7 @@ static class BenchServeCommand
             var report = await ProgressBar.ShowAsync("loads", loads, done => RunAsync(new(client, goal, parsed.GetValue(seed)), parsed.GetValue(clients)!, parsed.GetValue(rates) ?? [],
                 parsed.GetValue(overload), parsed.GetValue(seconds), new(server.ToString(), model, goal, []), done, cancellation));
             Console.WriteLine(parsed.GetValue(json) ? JsonSerializer.Serialize(report, ServeBenchJson.Default.ServeReport) : Table(report));
+            if (parsed.GetValue(plot) is { } path) BarPicture.Write(path, BenchPictures.Of(report));
             return report.Loads.Sum(load => load.Failed + load.RefusedWithoutTime) == 0 ? 0 : 1;
         });
         return command;

@@ -28,8 +28,8 @@ static class CompareCommand
             Description = "Cache types and flash attention of llama.cpp that are tried, its best being shown; a long prompt over latents takes it minutes with each.",
             AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [.. LlamaSetting.All.Select(setting => setting.Name)],
         };
-        var json = new Option<bool>("--json") { Description = "Print one JSON array." };
-        var command = new Command("compare", "Measures this engine and llama.cpp in turns.") { model, llama, copies, types, scenarios, tokens, pairs, threads, settings, json };
+        var (json, plot) = (new Option<bool>("--json") { Description = "Print one JSON array." }, BarPicture.Option());
+        var command = new Command("compare", "Measures this engine and llama.cpp in turns.") { model, llama, copies, types, scenarios, tokens, pairs, threads, settings, json, plot };
         SettingOptions.AddTo(command, Settings.OfEngine);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -54,6 +54,7 @@ static class CompareCommand
                 }
             }
             if (parsed.GetValue(json)) Console.WriteLine(JsonSerializer.Serialize(results, BenchJson.Default.ListCompared));
+            if (parsed.GetValue(plot) is { } picture) BarPicture.Write(picture, BenchPictures.Of(results));
             return 0;
         });
         return command;

@@ -60,11 +60,21 @@ readonly record struct DeviceChoice(IDevice Device, string? Notice = null)
             ? number
             : null;
 
+    /// <summary>The CPU device that settings describe, with the kernels that they ask for.</summary>
+    public static CpuDevice Cpu(SettingReader read)
+    {
+        var settings = ServeCommand.EngineFrom(read);
+        ModelLoading.ChooseKernels(settings.CpuKernels);
+        return Cpu(settings);
+    }
+
     static CpuDevice Cpu(EngineSettings settings) => new(settings.Threads ?? 0, ActivationsOf(settings), settings.PinsThreads);
 
     static ActivationType ActivationsOf(EngineSettings settings) => (settings.ActivationDtype, settings.Dtype) switch
     {
         ("float32", _) or ("auto", "float32") => ActivationType.Float32,
+        // Narrower classes multiply floats faster than pairs of integers.
+        ("auto", "auto") when Kernels.Here < KernelClass.Avx512 => ActivationType.Float32,
         ("int8", _) => ActivationType.Int8,
         ("bfloat16", _) or ("auto", "bfloat16") => ActivationType.BFloat16,
         _ => ActivationType.Int16,

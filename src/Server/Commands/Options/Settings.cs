@@ -9,9 +9,10 @@ static class Settings
     public static readonly Setting Host = new("host", "127.0.0.1", "Address to listen on; 0.0.0.0 for all.");
     public static readonly Setting Port = new("port", "8080", "Port to listen on; 0 takes a free one.");
     public static readonly Setting Device = new("device", "auto", "auto, cpu, cuda, cuda:N or reference; auto is the first GPU, or the CPU where there is none.");
+    public static readonly Setting CpuKernels = new("cpu-kernels", "auto", "Instructions of the CPU device: auto (the best there are), avx512, avx2 or portable.");
     public static readonly Setting Dtype = new("dtype", "auto", "Type of weights and arithmetic: auto, float32 or bfloat16.");
     public static readonly Setting ActivationDtype = new("activation-dtype", "auto",
-        "How far products may round their inputs: float32 (not at all), int16 (against Q4_0, Q4_1 and Q8_0 weights), bfloat16 (against bfloat16 weights too), int8 (8 bits instead of 16, as llama.cpp does; faster and coarser); auto is int16, or what --dtype names.");
+        "How far products may round their inputs: float32 (not at all), int16 (against Q4_0, Q4_1 and Q8_0 weights), bfloat16 (against bfloat16 weights too), int8 (8 bits instead of 16, as llama.cpp does; faster and coarser); auto is int16 with AVX-512 and float32 without, or what --dtype names.");
     public static readonly Setting KvCacheDtype = new("kv-cache-dtype", "auto", "Type of cached rows: auto (bfloat16), float32, bfloat16, fp8, int8 or int4.");
     public static readonly Setting Execution =
         new("execution", "auto", "How prompts are computed over cached latents: auto (by their length), absorbed or expanded.");
@@ -72,7 +73,7 @@ static class Settings
 
     /// <summary>What the engine is built with, whichever command builds it.</summary>
     public static readonly Setting[] OfEngine =
-        [Device, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, SnapshotTokens, SnapshotMemoryBytes, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads,
+        [Device, CpuKernels, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, SnapshotTokens, SnapshotMemoryBytes, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads,
             SpeculativeConfig, SpeculativeModel, NumSpeculativeTokens];
 
     public static readonly Setting[] All =

@@ -93,5 +93,5 @@ readonly unsafe struct QueryState(float* memory, float* shared, AttendUnit unit,
     }
 
     static void AddScaled(float* source, Vector512<float> factor, float* destination) =>
-        Vector512.FusedMultiplyAdd(Vector512.Load(source), factor, Vector512.Load(destination)).Store(destination);
+        Vector512.MultiplyAddEstimate(Vector512.Load(source), factor, Vector512.Load(destination)).Store(destination);
 }

@@ -100,21 +100,21 @@ static unsafe class PanelKernel
     static void Step(float* x, V w0, V w1, ref V a, ref V b)
     {
         var value = Vector512.Create(*x);
-        a = Vector512.FusedMultiplyAdd(w0, value, a);
-        b = Vector512.FusedMultiplyAdd(w1, value, b);
+        a = Vector512.MultiplyAddEstimate(w0, value, a);
+        b = Vector512.MultiplyAddEstimate(w1, value, b);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Fold<TPanel>(float* total, V a, V b, V s0, V s1, V m0, V m1, float* sum) where TPanel : struct, IPanel
     {
         var (t0, t1) = (Vector512.Load(total), Vector512.Load(total + 16));
-        t0 = TPanel.HasScale ? Vector512.FusedMultiplyAdd(a, s0, t0) : a + t0;
-        t1 = TPanel.HasScale ? Vector512.FusedMultiplyAdd(b, s1, t1) : b + t1;
+        t0 = TPanel.HasScale ? Vector512.MultiplyAddEstimate(a, s0, t0) : a + t0;
+        t1 = TPanel.HasScale ? Vector512.MultiplyAddEstimate(b, s1, t1) : b + t1;
         if (TPanel.HasMinimum)
         {
             var value = Vector512.Create(*sum);
-            t0 = Vector512.FusedMultiplyAdd(m0, value, t0);
-            t1 = Vector512.FusedMultiplyAdd(m1, value, t1);
+            t0 = Vector512.MultiplyAddEstimate(m0, value, t0);
+            t1 = Vector512.MultiplyAddEstimate(m1, value, t1);
         }
         t0.Store(total);
         t1.Store(total + 16);

@@ -121,11 +121,13 @@ unsafe struct ProductJob<TPanel> : IJob where TPanel : struct, IPanel
     }
 }
 
-/// <summary>How rows are cut into blocks of at most 12 that the kernel's registers hold, as evenly as can be.</summary>
+/// <summary>How rows are cut into blocks that the kernel's registers hold, as evenly as can be: 12 of 512 bits, fewer of narrower ones.</summary>
 static class RowBlocks
 {
+    static readonly int s_most = Kernels.Here switch { KernelClass.Avx512 => PanelSize.Rows, KernelClass.Avx2 => 2, _ => 1 };
+
     /// <summary>Blocks of as many rows.</summary>
-    public static int Count(int rows) => (rows + PanelSize.Rows - 1) / PanelSize.Rows;
+    public static int Count(int rows) => (rows + s_most - 1) / s_most;
 
     /// <summary>The first row of a block.</summary>
     public static int Start(int rows, int blocks, int block) => (int)((long)rows * block / blocks);

@@ -29,8 +29,8 @@ static unsafe class Elementwise
         var factor = Vector512.Create(scale);
         var i = 0;
         for (; i <= width - Lanes.Count; i += Lanes.Count)
-            Vector512.FusedMultiplyAdd(Vector512.Load(source + i), factor, Vector512.Load(destination + i)).Store(destination + i);
-        for (; i < width; i++) destination[i] = MathF.FusedMultiplyAdd(source[i], scale, destination[i]);
+            Vector512.MultiplyAddEstimate(Vector512.Load(source + i), factor, Vector512.Load(destination + i)).Store(destination + i);
+        for (; i < width; i++) destination[i] = float.MultiplyAddEstimate(source[i], scale, destination[i]);
     }
 
     /// <summary>destination *= factor, for one vector.</summary>
@@ -49,13 +49,13 @@ static unsafe class Elementwise
         {
             var sum = bias is null ? Vector512<float>.Zero : Vector512.Load(bias + i);
             for (var tap = 0; tap < taps; tap++)
-                sum = Vector512.FusedMultiplyAdd(Vector512.Load(windows + tap * width + i), Vector512.Load(weights + tap * width + i), sum);
+                sum = Vector512.MultiplyAddEstimate(Vector512.Load(windows + tap * width + i), Vector512.Load(weights + tap * width + i), sum);
             sum.Store(destination + i);
         }
         for (; i < width; i++)
         {
             var sum = bias is null ? 0 : bias[i];
-            for (var tap = 0; tap < taps; tap++) sum = MathF.FusedMultiplyAdd(windows[tap * width + i], weights[tap * width + i], sum);
+            for (var tap = 0; tap < taps; tap++) sum = float.MultiplyAddEstimate(windows[tap * width + i], weights[tap * width + i], sum);
             destination[i] = sum;
         }
     }
@@ -64,9 +64,9 @@ static unsafe class Elementwise
     public static float Dot(float* left, float* right, int width)
     {
         var (sum, i) = (Vector512<float>.Zero, 0);
-        for (; i <= width - Lanes.Count; i += Lanes.Count) sum = Vector512.FusedMultiplyAdd(Vector512.Load(left + i), Vector512.Load(right + i), sum);
+        for (; i <= width - Lanes.Count; i += Lanes.Count) sum = Vector512.MultiplyAddEstimate(Vector512.Load(left + i), Vector512.Load(right + i), sum);
         var total = Lanes.Sum(sum);
-        for (; i < width; i++) total = MathF.FusedMultiplyAdd(left[i], right[i], total);
+        for (; i < width; i++) total = float.MultiplyAddEstimate(left[i], right[i], total);
         return total;
     }
 
@@ -195,7 +195,7 @@ static unsafe class Elementwise
         public static Vector512<float> Of(Vector512<float> x)
         {
             // (1 + tanh y) / 2 is the sigmoid of 2y: no difference of near values where y is far below zero.
-            var cubed = Vector512.FusedMultiplyAdd(x * x * x, Vector512.Create(0.044715f), x);
+            var cubed = Vector512.MultiplyAddEstimate(x * x * x, Vector512.Create(0.044715f), x);
             return x * Lanes.Sigmoid(cubed * (2 * 0.7978845608028654f));
         }
     }

@@ -130,8 +130,8 @@ sealed unsafe class StateOperations(WorkerTeam team)
         {
             var i = 0;
             for (; i <= width - Lanes.Count; i += Lanes.Count)
-                Vector512.FusedMultiplyAdd(Vector512.Load(source + i), Vector512.Create(gain), Vector512.Load(kept + i) * decay).Store(kept + i);
-            for (; i < width; i++) kept[i] = MathF.FusedMultiplyAdd(source[i], gain, kept[i] * decay);
+                Vector512.MultiplyAddEstimate(Vector512.Load(source + i), Vector512.Create(gain), Vector512.Load(kept + i) * decay).Store(kept + i);
+            for (; i < width; i++) kept[i] = float.MultiplyAddEstimate(source[i], gain, kept[i] * decay);
         }
     }
 
@@ -172,15 +172,15 @@ sealed unsafe class StateOperations(WorkerTeam team)
                     if (i % Lanes.Count == 0) Lanes.Exp(Load(decay + i, Math.Min(Lanes.Count, keys - i))).Store(factors);
                     var faded = Load(at, here) * factors[i % Lanes.Count];
                     Store(faded, at, here);
-                    known = Vector512.FusedMultiplyAdd(faded, Vector512.Create(key[i]), known);
+                    known = Vector512.MultiplyAddEstimate(faded, Vector512.Create(key[i]), known);
                 }
                 var (news, read) = ((Load(value + j, here) - known) * strength, Vector512<float>.Zero);
                 at = memory + j;
                 for (var i = 0; i < keys; i++, at += values)
                 {
-                    var written = Vector512.FusedMultiplyAdd(news, Vector512.Create(key[i]), Load(at, here));
+                    var written = Vector512.MultiplyAddEstimate(news, Vector512.Create(key[i]), Load(at, here));
                     Store(written, at, here);
-                    read = Vector512.FusedMultiplyAdd(written, Vector512.Create(query[i]), read);
+                    read = Vector512.MultiplyAddEstimate(written, Vector512.Create(query[i]), read);
                 }
                 Store(read, result + j, here);
             }

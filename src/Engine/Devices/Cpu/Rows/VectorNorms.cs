@@ -51,10 +51,10 @@ static unsafe class VectorNorms
         for (; i <= width - Lanes.Count; i += Lanes.Count)
         {
             var value = Vector512.Load(source + i) - means;
-            sums = Vector512.FusedMultiplyAdd(value, value, sums);
+            sums = Vector512.MultiplyAddEstimate(value, value, sums);
         }
         var sum = Lanes.Sum(sums);
-        for (; i < width; i++) sum = MathF.FusedMultiplyAdd(source[i] - mean, source[i] - mean, sum);
+        for (; i < width; i++) sum = float.MultiplyAddEstimate(source[i] - mean, source[i] - mean, sum);
         return sum;
     }
 }

@@ -18,13 +18,22 @@ static unsafe class PairLanes
             for (var block = 0; block < blocks; block++)
             {
                 var at = (long)block * rows + row;
-                Block(shape, count, x + at * (shape.RowBytes / 4), scales + at, panel + (long)block * shape.BlockBytes, totals + row * PanelSize.Outputs, sums + at);
+                var inputs = x + at * (shape.RowBytes / 4);
+                var words = panel + (long)block * shape.BlockBytes;
+                var to = totals + row * PanelSize.Outputs;
+                switch (count)
+                {
+                    case 1: Block<Rows1>(shape, inputs, scales + at, words, to, sums + at); break;
+                    case 2: Block<Rows2>(shape, inputs, scales + at, words, to, sums + at); break;
+                    case 3: Block<Rows3>(shape, inputs, scales + at, words, to, sums + at); break;
+                    default: Block<Rows4>(shape, inputs, scales + at, words, to, sums + at); break;
+                }
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Block(PairShape shape, int rows, int* x, float* scales, byte* block, float* totals, float* sums)
+    static void Block<TRows>(PairShape shape, int* x, float* scales, byte* block, float* totals, float* sums) where TRows : struct, IRows
     {
         Ints a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
         // Bytes are taken in two halves: the even ones of each lane as a pair of 16-bit integers, then the odd ones.
@@ -37,9 +46,9 @@ static unsafe class PairLanes
                 {
                     var (w0, w1) = (Unpack(shape, first, group, half), Unpack(shape, second, group, half));
                     Step(Value(x, shape, half), w0, w1, ref a0, ref b0);
-                    if (rows > 1) Step(Value(x + row, shape, half), w0, w1, ref a1, ref b1);
-                    if (rows > 2) Step(Value(x + 2 * row, shape, half), w0, w1, ref a2, ref b2);
-                    if (rows > 3) Step(Value(x + 3 * row, shape, half), w0, w1, ref a3, ref b3);
+                    if (TRows.Count > 1) Step(Value(x + row, shape, half), w0, w1, ref a1, ref b1);
+                    if (TRows.Count > 2) Step(Value(x + 2 * row, shape, half), w0, w1, ref a2, ref b2);
+                    if (TRows.Count > 3) Step(Value(x + 3 * row, shape, half), w0, w1, ref a3, ref b3);
                 }
         }
         Halves.Load(block + shape.ScaleAt, out var s0, out var s1);
@@ -47,9 +56,9 @@ static unsafe class PairLanes
         if (shape.HasMinimum) Halves.Load(block + shape.ScaleAt + 64, out m0, out m1);
         var sum = shape.HasMinimum ? sums : null;
         Fold(totals, a0, b0, scales, s0, s1, m0, m1, sum);
-        if (rows > 1) Fold(totals + 32, a1, b1, scales + 1, s0, s1, m0, m1, sum is null ? null : sum + 1);
-        if (rows > 2) Fold(totals + 64, a2, b2, scales + 2, s0, s1, m0, m1, sum is null ? null : sum + 2);
-        if (rows > 3) Fold(totals + 96, a3, b3, scales + 3, s0, s1, m0, m1, sum is null ? null : sum + 3);
+        if (TRows.Count > 1) Fold(totals + 32, a1, b1, scales + 1, s0, s1, m0, m1, sum is null ? null : sum + 1);
+        if (TRows.Count > 2) Fold(totals + 64, a2, b2, scales + 2, s0, s1, m0, m1, sum is null ? null : sum + 2);
+        if (TRows.Count > 3) Fold(totals + 96, a3, b3, scales + 3, s0, s1, m0, m1, sum is null ? null : sum + 3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -90,12 +99,12 @@ static unsafe class PairLanes
         float* total, Ints a, Ints b, float* scale, Vector512<float> s0, Vector512<float> s1, Vector512<float> m0, Vector512<float> m1, float* sum)
     {
         var factor = Vector512.Create(*scale);
-        var t0 = Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(a) * factor, s0, Vector512.Load(total));
-        var t1 = Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(b) * factor, s1, Vector512.Load(total + 16));
+        var t0 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(a) * factor, s0, Vector512.Load(total));
+        var t1 = Vector512.MultiplyAddEstimate(Vector512.ConvertToSingle(b) * factor, s1, Vector512.Load(total + 16));
         if (sum is not null)
         {
             var value = Vector512.Create(*sum);
-            (t0, t1) = (Vector512.FusedMultiplyAdd(m0, value, t0), Vector512.FusedMultiplyAdd(m1, value, t1));
+            (t0, t1) = (Vector512.MultiplyAddEstimate(m0, value, t0), Vector512.MultiplyAddEstimate(m1, value, t1));
         }
         t0.Store(total);
         t1.Store(total + 16);
