@@ -21,7 +21,7 @@ public sealed partial class CudaDevice : IDevice
         try
         {
             _elements = new(_context);
-            _products = new(_context, _elements);
+            _products = new(_context, _elements, options.Activations);
             _experts = new(_context);
             var tables = new StepTables(_context);
             _pages = new(_context, tables);

@@ -1,26 +1,44 @@
 namespace Serving.Devices.Cuda;
 
-/// <summary>Products with stored matrices and rows of stored tables, as launches: <c>products.cu</c> says how each is made.</summary>
+/// <summary>
+/// Products with stored matrices and rows of stored tables, as launches. Types whose codes are bfloat16 values go to tensor cores
+/// (<c>products_tensor.cu</c>), the others to single precision (<c>products.cu</c>): a matrix keeps its way whatever the rows.
+/// </summary>
 sealed class Products
 {
-    const int Threads = 128;
-    const int OutputsOfBlock = 16;
-    const int RowsOfTile = 8;
+    const int Threads = 128, OutputsOfBlock = 16, RowsOfTile = 8;
+    const int TensorThreads = 256, TensorTiles = 4;
+
+    static readonly StoredType[] TensorTypes =
+        [StoredType.BF16, StoredType.Q8_0, StoredType.Q4_0, StoredType.Q5_0, StoredType.MxFp4, StoredType.F8];
+
+    // The kernels of a type, by how many rows a block takes.
+    readonly record struct Kernels(CudaFunction Few, CudaFunction Many, int FewRows, int ManyRows, int Threads);
 
     readonly CudaStream _stream;
     readonly CudaScratch _scratch;
-    readonly CudaFunction[] _one, _eight;
     readonly Elements _elements;
+    readonly Kernels[] _kernels;
     readonly CudaFunction _embed;
 
-    /// <summary>The products of a context.</summary>
-    public Products(CudaContext context, Elements elements)
+    /// <summary>The products of a context, whose inputs on tensor cores may be rounded so far.</summary>
+    public Products(CudaContext context, Elements elements, ActivationType activations)
     {
         (_stream, _scratch, _elements) = (context.Stream, new(context), elements);
-        var module = context.Module("products.cu");
-        _one = [.. Enum.GetValues<StoredType>().Select(type => module.Function($"product_one_{type.Name().ToLowerInvariant()}"))];
-        _eight = [.. Enum.GetValues<StoredType>().Select(type => module.Function($"product_eight_{type.Name().ToLowerInvariant()}"))];
-        _embed = module.Function("embed");
+        var (plain, tensor) = (context.Module("products.cu"), context.Module("products_tensor.cu"));
+        var terms = activations == ActivationType.BFloat16 ? "rounded" : "exact";
+        _kernels = [.. Enum.GetValues<StoredType>().Select(type =>
+        {
+            var name = type.Name().ToLowerInvariant();
+            if (!TensorTypes.Contains(type))
+            {
+                var (one, eight) = (plain.Function($"product_one_{name}"), plain.Function($"product_eight_{name}"));
+                return new Kernels(one, eight, 1, RowsOfTile, Threads);
+            }
+            var (few, many) = (tensor.Function($"tensor_{terms}_few_{name}"), tensor.Function($"tensor_{terms}_many_{name}"));
+            return new Kernels(few, many, RowsOfTile, TensorTiles * RowsOfTile, TensorThreads);
+        })];
+        _embed = plain.Function("embed");
     }
 
     /// <summary>Rows of a table, whose ids are in device memory.</summary>
@@ -39,12 +57,14 @@ sealed class Products
     public void MultiplyExperts(Weights experts, Tensor source, Tensor biases, RoutedExperts routed, Tensor destination) =>
         Launch(experts, heads: 1, Joined(source), biases, destination, routed.Experts, destination.Rows / Math.Max(1, source.Rows));
 
-    // Rows of experts have a matrix each; where there are several rows of one matrix, a weight that is read serves eight of them.
+    // Rows of experts have a matrix each; where there are several rows of one matrix, a weight that is read serves all of a block's.
     void Launch(Weights weights, int heads, Tensor source, Tensor bias, Tensor destination, nint experts, int sharing)
     {
-        var rows = experts != 0 || destination.Rows == 1 ? 1 : RowsOfTile;
+        var kernels = _kernels[(int)weights.Type];
+        var isFew = experts != 0 || destination.Rows <= kernels.FewRows;
+        var rows = experts != 0 ? 1 : isFew ? kernels.FewRows : kernels.ManyRows;
         var grid = new Grid((destination.Rows + rows - 1) / rows, (weights.Outputs + OutputsOfBlock - 1) / OutputsOfBlock, heads);
-        _stream.Launch((rows == 1 ? _one : _eight)[(int)weights.Type], grid, Threads, new ProductArguments(weights, source, bias, destination, experts, sharing));
+        _stream.Launch(isFew ? kernels.Few : kernels.Many, grid, kernels.Threads, new ProductArguments(weights, source, bias, destination, experts, sharing));
     }
 
     // Rows as one vector each; vectors with gaps between them are brought together first.

@@ -6,6 +6,9 @@ public sealed class CudaElements() : ElementConformance(_ => CudaEmulator.Device
 
 public sealed class CudaProducts() : ProductConformance(_ => CudaEmulator.Device());
 
+// Each input is off by at most 2^-8 of it.
+public sealed class CudaBFloat16Products() : ProductConformance(_ => CudaEmulator.Device(ActivationType.BFloat16), 1.0 / 256);
+
 public sealed class CudaExperts() : ExpertConformance(_ => CudaEmulator.Device());
 
 public sealed class CudaAttends() : AttendConformance(

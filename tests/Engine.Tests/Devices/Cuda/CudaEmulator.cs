@@ -31,8 +31,9 @@ static class CudaEmulator
     public static CudaOptions Options => new() { Driver = Library, Compiler = Library, CacheFolder = Path.Combine(Folder, "cache") };
 
     /// <summary>A device over it; or the GPU that SERVING_TEST_GPU numbers, for the same suites on a machine that has one.</summary>
-    public static CudaDevice Device() => new(
-        Environment.GetEnvironmentVariable("SERVING_TEST_GPU") is { Length: > 0 } ordinal ? CudaOptions.FromEnvironment(int.Parse(ordinal)) : Options);
+    public static CudaDevice Device(ActivationType activations = ActivationType.Float32) => new((
+        Environment.GetEnvironmentVariable("SERVING_TEST_GPU") is { Length: > 0 } ordinal ? CudaOptions.FromEnvironment(int.Parse(ordinal)) : Options)
+        with { Activations = activations });
 
     static string Folder => Path.Combine(Path.GetTempPath(), $"serving-emulator-{Environment.UserName}");
 

@@ -1,13 +1,5 @@
 // Products with stored matrices, and rows of stored tables.
-#include "weights.cuh"
-
-struct ProductArguments
-{
-    Weights weights;
-    Tensor source, bias, destination;
-    const int* experts; // the matrix of each row of the destination, or null: then each vector has its own
-    int sharing;        // rows of the destination that read one row of the source
-};
+#include "products.cuh"
 
 enum { OUTPUTS = 4, WARPS = 4 };
 

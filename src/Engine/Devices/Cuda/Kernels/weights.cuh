@@ -81,30 +81,19 @@ template <int TYPE> DEVICE void widen_plain(const Weights& weights, const u8* ro
     }
 }
 
-// Blocks of 32 with a half-precision scale, which stands first.
-template <int TYPE> DEVICE void widen_block(const u8* block, int at, float (&values)[8])
+// Blocks of 32 with a scale and a minimum, in half precision.
+template <int TYPE> DEVICE void widen_minimum(const u8* block, int at, float (&values)[8])
 {
-    const bool HAS_MINIMUM = TYPE == Q4_1 || TYPE == Q5_1, IS_FIVE = TYPE == Q5_0 || TYPE == Q5_1;
-    float scale = half_to_float(two_bytes(block));
-    float minimum = HAS_MINIMUM ? half_to_float(two_bytes(block + 2)) : 0.0f;
-    const u8* rest = block + (HAS_MINIMUM ? 4 : 2);
+    float scale = half_to_float(two_bytes(block)), minimum = half_to_float(two_bytes(block + 2));
+    u32 fifth = TYPE == Q5_1 ? two_bytes(block + 4) | (u32)two_bytes(block + 6) << 16 : 0;
     u8 bytes[8];
-    if (TYPE == Q8_0)
-    {
-        eight_bytes(rest + at, bytes);
-        UNROLL
-        for (int i = 0; i < 8; i++) values[i] = (float)(i8)bytes[i] * scale;
-        return;
-    }
-    u32 fifth = IS_FIVE ? two_bytes(rest) | (u32)two_bytes(rest + 2) << 16 : 0;
-    eight_bytes(rest + (IS_FIVE ? 4 : 0) + at % 16, bytes);
+    eight_bytes(block + (TYPE == Q5_1 ? 8 : 4) + at % 16, bytes);
     UNROLL
     for (int i = 0; i < 8; i++)
     {
         int value = bytes[i] >> at / 16 * 4 & 15;
-        if (IS_FIVE) value |= (int)(fifth >> (at + i) & 1) << 4;
-        if (HAS_MINIMUM) values[i] = (float)value * scale + minimum;
-        else values[i] = (float)(value - (IS_FIVE ? 16 : 8)) * scale;
+        if (TYPE == Q5_1) value |= (int)(fifth >> (at + i) & 1) << 4;
+        values[i] = (float)value * scale + minimum;
     }
 }
 
@@ -142,38 +131,67 @@ DEVICE void widen_six(const u8* block, int at, float (&values)[8])
     }
 }
 
-DEVICE void widen_four(const u8* block, int at, float (&values)[8])
+// 2^-127 is no normal number; all ones are none at all.
+DEVICE float power_of_eight_bits(u8 exponent)
 {
-    // 2^-127 is no normal number; all ones are none at all.
-    float scale = block[0] == 255 ? as_float(0x7fc00000u) : block[0] == 0 ? as_float(0x00400000u) : as_float((u32)block[0] << 23);
-    UNROLL
-    for (int i = 0; i < 8; i++) values[i] = four_bits_to_float(block[1 + at % 16 + i] >> at / 16 * 4 & 15) * scale;
+    return as_float(exponent == 255 ? 0x7fc00000u : exponent == 0 ? 0x00400000u : (u32)exponent << 23);
 }
 
-DEVICE void widen_eight(const u8* block, int at, float (&values)[8])
+DEVICE float eight_bits_to_float(u8 code) { return (code & 127) == 127 ? as_float(0x7fc00000u) : e4m3_to_float(code); }
+
+// The codes first to first + 7 of a stored row and the factor of their block, for the types that have a factor alone.
+template <int TYPE> DEVICE float codes8(const u8* row, int first, float (&codes)[8])
 {
-    float scale = *(const float*)block;
+    int at = first % 32;
+    if (TYPE == MXFP4)
+    {
+        const u8* block = row + first / 32 * 17;
+        UNROLL
+        for (int i = 0; i < 8; i++) codes[i] = four_bits_to_float(block[1 + at % 16 + i] >> at / 16 * 4 & 15);
+        return power_of_eight_bits(block[0]);
+    }
+    if (TYPE == F8_E4M3)
+    {
+        const u8* block = row + first / 128 * 132;
+        UNROLL
+        for (int i = 0; i < 8; i++) codes[i] = eight_bits_to_float(block[4 + first % 128 + i]);
+        return *(const float*)block;
+    }
+    const u8* block = row + first / 32 * (TYPE == Q8_0 ? 34 : TYPE == Q4_0 ? 18 : 22);
+    u8 bytes[8];
+    if (TYPE == Q8_0)
+    {
+        eight_bytes(block + 2 + at, bytes);
+        UNROLL
+        for (int i = 0; i < 8; i++) codes[i] = (float)(i8)bytes[i];
+        return half_to_float(two_bytes(block));
+    }
+    u32 fifth = TYPE == Q5_0 ? two_bytes(block + 2) | (u32)two_bytes(block + 4) << 16 : 0;
+    eight_bytes(block + (TYPE == Q5_0 ? 6 : 2) + at % 16, bytes);
     UNROLL
     for (int i = 0; i < 8; i++)
     {
-        u8 code = block[4 + at + i];
-        values[i] = (code & 127) == 127 ? as_float(0x7fc00000u) : e4m3_to_float(code) * scale;
+        int value = bytes[i] >> at / 16 * 4 & 15;
+        if (TYPE == Q5_0) value |= (int)(fifth >> (at + i) & 1) << 4;
+        codes[i] = (float)(value - (TYPE == Q5_0 ? 16 : 8));
     }
+    return half_to_float(two_bytes(block));
 }
 
 // The values first to first + 7 of a stored row; first is a multiple of eight, and past the end of the row stand zeros.
 template <int TYPE> DEVICE void widen8(const Weights& weights, const u8* row, int first, float (&values)[8])
 {
     if (TYPE == F32 || TYPE == F16 || TYPE == BF16) widen_plain<TYPE>(weights, row, first, values);
+    else if (TYPE == Q4_1) widen_minimum<Q4_1>(row + first / 32 * 20, first % 32, values);
+    else if (TYPE == Q5_1) widen_minimum<Q5_1>(row + first / 32 * 24, first % 32, values);
     else if (TYPE == Q4_K) widen_groups<Q4_K>(row + first / 256 * 144, first % 256, values);
     else if (TYPE == Q5_K) widen_groups<Q5_K>(row + first / 256 * 176, first % 256, values);
     else if (TYPE == Q6_K) widen_six(row + first / 256 * 210, first % 256, values);
-    else if (TYPE == MXFP4) widen_four(row + first / 32 * 17, first % 32, values);
-    else if (TYPE == F8_E4M3) widen_eight(row + first / 128 * 132, first % 128, values);
     else
     {
-        const int BYTES = TYPE == Q8_0 ? 34 : TYPE == Q4_0 ? 18 : TYPE == Q4_1 ? 20 : TYPE == Q5_0 ? 22 : 24;
-        widen_block<TYPE>(row + first / 32 * BYTES, first % 32, values);
+        float scale = codes8<TYPE>(row, first, values);
+        UNROLL
+        for (int i = 0; i < 8; i++) values[i] *= scale;
     }
 }
 
