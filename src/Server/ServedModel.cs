@@ -16,7 +16,7 @@ sealed class ServedModel : IAsyncDisposable
     /// <summary>A model whose requests without a seed get one from <paramref name="seed"/>, or a random one.</summary>
     public ServedModel(long? seed = null)
     {
-        _grammars = new(() => Tokenizer is null ? null : new(Tokenizer, VocabularySize, StopIds));
+        _grammars = new(() => Tokenizer is null ? null : new(Tokenizer, VocabularySize, StopIds, GrammarLimits));
         if (seed is { } given)
             _seeds = new Random(HashCode.Combine(given));
     }
@@ -36,6 +36,9 @@ sealed class ServedModel : IAsyncDisposable
 
     /// <summary>Compiles what answers are held to; made at first need, null for a model without a tokenizer.</summary>
     public GrammarCompiler? Grammars => _grammars.Value;
+
+    /// <summary>How much grammars may take; the usual when null.</summary>
+    public GrammarLimits? GrammarLimits { get; init; }
 
     /// <summary>Tokens that end an answer.</summary>
     public ImmutableArray<int> StopIds { get; init; } = [];

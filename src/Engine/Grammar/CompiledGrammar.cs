@@ -10,14 +10,17 @@ public sealed class CompiledGrammar
 {
     readonly TokenTrie _trie;
 
-    internal CompiledGrammar(Rule root, TokenTrie trie, TokenMasks masks, ImmutableArray<int> stops)
+    internal CompiledGrammar(Rule root, int states, TokenTrie trie, TokenMasks masks, ImmutableArray<int> stops)
     {
-        (_trie, Masks, Stops) = (trie, masks, stops);
+        (_trie, States, Masks, Stops) = (trie, states, masks, stops);
         Start = Stacks.Push(root.Start, Stacks.End);
     }
 
     /// <summary>Fewest tokens of a text that fits, as far as single rules are looked at: room for them always suffices.</summary>
     public int FewestTokens => Start.Tokens;
+
+    /// <summary>States of its automata, but for those it shares with all grammars.</summary>
+    internal int States { get; }
 
     internal Stacks Stacks { get; } = new();
 

@@ -21,6 +21,7 @@ public sealed class GrammarCompiler
     readonly IReadOnlyDictionary<Definition, Rule> _library;
     readonly Lock _lock = new();
     readonly LinkedList<(string Key, CompiledGrammar Grammar)> _kept = [];
+    long _keptStates;
 
     /// <summary>A compiler for the first <paramref name="size"/> tokens of a vocabulary.</summary>
     /// <param name="tokenizer">The vocabulary.</param>
@@ -31,7 +32,7 @@ public sealed class GrammarCompiler
     {
         Limits = limits ?? new();
         _trie = new(tokenizer, size);
-        _masks = new(_trie);
+        _masks = new(_trie, Limits);
         _stops = [.. stops.Where(stop => stop >= 0 && stop < size)];
         var shared = new RuleCompiler(_trie, ImmutableDictionary<Definition, Rule>.Empty, new(Limits));
         shared.Compile(JsonText.Value.Called());
@@ -42,8 +43,12 @@ public sealed class GrammarCompiler
     public GrammarLimits Limits { get; }
 
     /// <summary>Compiles an expression; what cannot be served is a <see cref="GrammarException"/>.</summary>
-    public CompiledGrammar Compile(Expr expression) =>
-        new(new RuleCompiler(_trie, _library, new(Limits)).Compile(expression), _trie, _masks, _stops);
+    public CompiledGrammar Compile(Expr expression)
+    {
+        var rules = new RuleCompiler(_trie, _library, new(Limits));
+        var root = rules.Compile(expression);
+        return new(root, rules.States, _trie, _masks, _stops);
+    }
 
     /// <summary>Compiles what <paramref name="read"/> makes, or takes what was compiled under this key before.</summary>
     public CompiledGrammar Compile(string key, Func<Expr> read)
@@ -63,8 +68,14 @@ public sealed class GrammarCompiler
         lock (_lock)
         {
             _kept.AddFirst((key, grammar));
-            if (_kept.Count > MostKept)
+            _keptStates += grammar.States;
+            while (_kept.Count > MostKept || (_keptStates > Limits.KeptStates && _kept.Count > 1))
+            {
+                var gone = _kept.Last!.Value.Grammar;
                 _kept.RemoveLast();
+                _keptStates -= gone.States;
+                _masks.LetGo(gone.States);
+            }
         }
         return grammar;
     }

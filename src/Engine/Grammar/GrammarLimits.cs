@@ -1,6 +1,8 @@
 namespace Serving.Grammar;
 
-/// <summary>How much of the server one grammar may take; what goes beyond is a <see cref="GrammarException"/>.</summary>
+/// <summary>
+/// How much of the server one grammar may take; what goes beyond is a <see cref="GrammarException"/>. And what is kept of all of them.
+/// </summary>
 public sealed record GrammarLimits
 {
     /// <summary>Characters of a schema, expression or grammar.</summary>
@@ -20,6 +22,12 @@ public sealed record GrammarLimits
 
     /// <summary>Elementary operations of a compilation: some hundred million take a second.</summary>
     public long Work { get; init; } = 40_000_000;
+
+    /// <summary>States of all grammars that are kept to be asked for again; one is kept however large it is.</summary>
+    public int KeptStates { get; init; } = 400_000;
+
+    /// <summary>Bytes of all masks that are kept.</summary>
+    public long MaskBytes { get; init; } = 96 << 20;
 }
 
 /// <summary>What a compilation has taken so far.</summary>

@@ -72,6 +72,28 @@ public sealed class TokenMaskTests
     }
 
     [Fact]
+    public void Grammars_that_nobody_asks_for_any_more_are_collected_though_they_had_masks()
+    {
+        const int Grammars = 90;
+        var compiler = GrammarLab.Compiler();
+        var used = Enumerable.Range(0, Grammars).Select(i => Used(compiler, i)).ToList();
+        GC.Collect();
+        // Some are kept to be asked for again, and some by masks that are not yet many.
+        Assert.InRange(used.Count(one => one.IsAlive), 1, 60);
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static WeakReference Used(GrammarCompiler compiler, int number)
+        {
+            var random = new Random(number);
+            var texts = string.Join(',', Enumerable.Range(0, 400).Select(_ => $"\"{random.NextInt64()}{random.NextInt64()}\""));
+            var grammar = compiler.Compile($"{number}", () => GrammarLab.Schema($"{{\"enum\": [{texts}]}}"));
+            Assert.InRange(grammar.States, 5_000, 20_000);
+            GrammarLab.Mask(grammar.Begin(1000));
+            return new(grammar.Start);
+        }
+    }
+
+    [Fact]
     public void A_grammar_that_is_looked_at_again_computes_nothing()
     {
         var grammar = GrammarLab.Compiler().Compile(Grammars[1].Grammar);

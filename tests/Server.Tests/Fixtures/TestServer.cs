@@ -9,6 +9,7 @@ using Serving.Attention;
 using Serving.Cache;
 using Serving.Devices;
 using Serving.Diagnostics;
+using Serving.Grammar;
 using Serving.Sampling;
 using Serving.Server;
 using Serving.Text.Templates;
@@ -143,6 +144,8 @@ sealed class TestServer : IAsyncDisposable
             Defaults = new SamplingOptions { Temperature = 0 },
             Created = 1_700_000_000,
             Fingerprint = "fp_test",
+            // Little is kept, so that tests which look at memory see what is not.
+            GrammarLimits = new() { KeptStates = 20_000, MaskBytes = 1 << 20 },
         };
     }
 

@@ -23,6 +23,9 @@ sealed class RuleCompiler(TokenTrie trie, IReadOnlyDictionary<Definition, Rule> 
     /// <summary>The rules of all definitions that were compiled.</summary>
     public IReadOnlyDictionary<Definition, Rule> Rules => _rules;
 
+    /// <summary>States of all rules that were compiled.</summary>
+    public int States => _states.Count;
+
     /// <summary>Compiles an expression and all it calls.</summary>
     public Rule Compile(Expr expression)
     {

@@ -7,20 +7,23 @@ namespace Serving.Grammar.Masks;
 /// the topmost rule alone; their mask is kept with the rule's state, and only tokens that reach over the rule's end are walked for
 /// each stack (the split of context-independent and context-dependent tokens of Dong et al., "XGrammar", 2024). For one thread at a time.
 /// </summary>
-sealed class TokenMasks(TokenTrie trie)
+sealed class TokenMasks(TokenTrie trie, GrammarLimits limits)
 {
     /// <summary>Places looked at in one walk, as multiples of the vocabulary's tree; beyond, tokens of more than one byte are left out.</summary>
     const int MostPlaces = 4;
 
-    /// <summary>Bytes of masks that are kept; then all are let go.</summary>
-    const long MostBytes = 96 << 20;
+    /// <summary>Bytes of the objects around a mask.</summary>
+    const long Overhead = 256;
 
     readonly Continuation[] _path = new Continuation[trie.Depths.Max() + 1];
     readonly List<int> _exits = [];
     readonly List<Continuation> _withMask = [];
     readonly List<State> _statesWithMask = [];
     readonly int _words = (trie.Size + 63) / 64;
-    long _bytes;
+    long _bytes, _gone;
+
+    /// <summary>Notes that a grammar of so many states is no longer kept. Any thread may call.</summary>
+    public void LetGo(int states) => Interlocked.Add(ref _gone, states);
 
     /// <summary>The tokens that may come next, whatever the room that is left.</summary>
     public TokenMask Of(Continuation from, Stacks stacks)
@@ -94,15 +97,17 @@ sealed class TokenMasks(TokenTrie trie)
 
     void Reserve()
     {
-        _bytes += _words * sizeof(ulong);
-        if (_bytes <= MostBytes)
+        _bytes += _words * sizeof(ulong) + Overhead;
+        // A mask keeps its grammar from being collected, even one that nobody has any more.
+        if (_bytes <= limits.MaskBytes && Interlocked.Read(ref _gone) <= limits.KeptStates / 2)
             return;
+        Interlocked.Exchange(ref _gone, 0);
         foreach (var continuation in _withMask)
             continuation.Mask = null;
         foreach (var state in _statesWithMask)
             state.Mask = null;
         _withMask.Clear();
         _statesWithMask.Clear();
-        _bytes = _words * sizeof(ulong);
+        _bytes = _words * sizeof(ulong) + Overhead;
     }
 }
