@@ -236,7 +236,10 @@ public abstract class AttendConformance(Func<int, IDevice> create, double tolera
             lab.Device.Attend(new(1, 1, width, 0, width, true), new(0.01f), lab.Draw(1, 1, width), default, new(stream, default, default), batch, pages, destination);
             var stored = new byte[format.VectorBytes(width)];
             RowCoding.Encode(format, values, stored);
-            SameBits($"{format}, {width} wide", [.. Enumerable.Range(0, width).Select(i => RowCoding.Decode(format, stored, width, i) + 0f)], [.. lab.Read(destination).Select(value => value + 0f)]);
+            float[] expected = [.. Enumerable.Range(0, width).Select(i => RowCoding.Decode(format, stored, width, i) + 0f)];
+            float[] actual = [.. lab.Read(destination).Select(value => value + 0f)];
+            if (format.HasScales && tolerance > 1e-5) Near($"{format}, {width} wide", expected, actual, [.. expected.Select(Math.Abs)], tolerance);
+            else SameBits($"{format}, {width} wide", expected, actual);
         }
 
         // Sizes from tiny to large, halves of the steps of whole numbers, and groups of zeros.

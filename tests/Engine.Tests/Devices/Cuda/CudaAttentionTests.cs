@@ -71,7 +71,9 @@ public sealed class CudaAttentionTests
         { "vectors that are no whole copies", new(4, 2, 36, 0, 32, false), CacheType.BFloat16, false },
         { "outputs beyond the registers", new(4, 1, 64, 0, 640, false), CacheType.BFloat16, false },
         { "single precision", new(32, 8, 128, 0, 128, false), CacheType.Float32, false },
-        { "whole numbers", new(32, 8, 128, 0, 128, false), CacheType.Int8, false },
+        { "whole numbers", new(32, 8, 128, 0, 128, false), CacheType.Int8, true },
+        { "floats of eight bits", new(128, 1, 512, 64, 512, true), CacheType.Fp8, true },
+        { "four bits that are no whole copies", new(4, 2, 48, 0, 48, false), CacheType.Int4, false },
         { "classes of tokens", new(4, 1, 130, 0, 130, true, Classes: 2), CacheType.BFloat16, false },
     };
 
@@ -98,8 +100,8 @@ public sealed class CudaAttentionTests
             (TensorTerms.Of(ActivationType.Float32), 32, 227 << 10),
         })
         {
-            Assert.InRange(TensorShared.Bytes(latents, queries, terms), 1, bytes - 2048);
-            Assert.InRange(TensorShared.Bytes(wide, queries, terms), 1, queries == 64 ? 227 << 10 : bytes);
+            Assert.InRange(TensorShared.Bytes(latents, default, queries, terms), 1, bytes - 2048);
+            Assert.InRange(TensorShared.Bytes(wide, default, queries, terms), 1, queries == 64 ? 227 << 10 : bytes);
         }
     }
 }

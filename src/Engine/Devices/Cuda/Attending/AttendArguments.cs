@@ -12,6 +12,7 @@ struct AttendArguments
     public int Count, Own;
     public int MainWidth, RotaryWidth, ValueWidth, SharedWidth, ValueInMain, Interleaved, Classes;
     public TensorTerms Terms;
+    public int Widens;
     public int Window, Chunk;
     public float Scale, Softcap;
 

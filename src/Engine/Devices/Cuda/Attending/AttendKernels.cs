@@ -50,8 +50,8 @@ sealed class AttendKernels
     public AttendKernel Choose(AttendShape shape, ScoreRule rule, AttendRows cached, int rows)
     {
         var wanted = (int)Math.Min(int.MaxValue, (long)rows * (shape.QueryHeads / shape.Groups));
-        return TensorShared.IsLegal(shape, rule, cached) && TensorShared.Bytes(shape, TensorQueries[0], Terms) <= _sharedBytes
-            ? Tensor(shape, wanted)
+        return TensorShared.IsLegal(shape, rule, cached) && TensorShared.Bytes(shape, cached, TensorQueries[0], Terms) <= _sharedBytes
+            ? Tensor(shape, cached, wanted)
             : General(shape, wanted);
     }
 
@@ -81,13 +81,13 @@ sealed class AttendKernels
     /// <summary>Merges the states of so many units.</summary>
     public void Merge(int queries, int merges, in MergeArguments arguments) => _context.Stream.Launch(_merge, new(merges, queries), GeneralThreads, arguments);
 
-    AttendKernel Tensor(AttendShape shape, int wanted)
+    AttendKernel Tensor(AttendShape shape, AttendRows cached, int wanted)
     {
         var values = Array.FindIndex(TensorValues, width => width >= shape.OutputWidth);
         AttendKernel chosen = default;
         for (var i = 0; i < TensorQueries.Length; i++)
         {
-            var bytes = TensorShared.Bytes(shape, TensorQueries[i], Terms);
+            var bytes = TensorShared.Bytes(shape, cached, TensorQueries[i], Terms);
             if (bytes > _sharedBytes) break;
             chosen = new(_tensor[i, values], TensorQueries[i], TensorThreads, bytes);
             if (TensorQueries[i] >= wanted) break;

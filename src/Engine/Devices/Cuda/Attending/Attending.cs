@@ -33,7 +33,7 @@ sealed class Attending(CudaContext context, StepTables tables, AttendKernels ker
             MainRows = new(cached.Main), RotaryRows = new(cached.Rotary),
             ValueRows = new(shape.ValueInMain ? cached.Main : cached.Value), SharedRows = new(cached.SharedValue), ClassRows = new(cached.Ids),
             Pages = step.Pages, Units = shared.Units, Items = shared.Items, States = states, Count = work.Items.Length, Own = work.Slots,
-            Terms = kernels.Terms,
+            Terms = kernels.Terms, Widens = TensorShared.Widens(shape, cached) ? 1 : 0,
         };
         kernels.Attend(kernel, blocks, arguments);
         kernels.Merge(queries, work.Merges.Length, new()

@@ -37,7 +37,8 @@ struct AttendArguments
     float* states;
     int count, own; // items; the first slot that belongs to a block
     int mainWidth, rotaryWidth, valueWidth, sharedWidth, valueInMain, interleaved, classes;
-    int queryTerms, weightTerms; // bfloat16 that make a query and a weight, on tensor cores
+    // On tensor cores: bfloat16 that make a query, a weight and a value of a widened row, and whether rows are widened.
+    int queryTerms, weightTerms, rowTerms, widens;
     int window, chunk;
     float scale, softcap;
 

@@ -1,5 +1,5 @@
-// Attention over cached rows of bfloat16 on tensor cores. Queries and weights are one bfloat16, or the sum of up to three
-// and two. Spans merge as in attend.cu, and a query is computed alike whatever other queries are in its unit and however many rows a block takes.
+// Attention over cached rows on tensor cores: rows of bfloat16 as they are copied, rows with scales widened to one bfloat16 or, exactly, to the sum
+// of two. Queries and weights are one bfloat16, or the sum of three and of two. Spans merge as in attend.cu, and a query is computed alike whatever other queries are in its unit and however many rows a block takes.
 #include "attend.cuh"
 #include "tensor.cuh"
 
@@ -7,6 +7,12 @@ constexpr int THREADS = 256, WARPS = THREADS / 32;
 constexpr int PAD = 8; // values behind a row in shared memory, so that eight rows below one another lie in different banks
 
 DEVICE int whole(int width, int step) { return (width + step - 1) / step * step; }
+
+template <int TYPE> DEVICE void widen_pair(const Stream& stream, const Vector& vector, int index, float& low, float& high)
+{
+    low = stored_value<TYPE>(stream, vector, index);
+    high = stored_value<TYPE>(stream, vector, index + 1);
+}
 
 // ROWS queries of a unit, outputs of up to VALUES values.
 template <int ROWS, int VALUES> struct TensorAttention
@@ -19,8 +25,9 @@ template <int ROWS, int VALUES> struct TensorAttention
     static constexpr int WEIGHT_PITCH = KEYS + PAD;
 
     const AttendArguments& a;
-    const int held, rotaryAt, keyPitch, valuePitch;
-    u16 *queries, *keys, *values, *weights; // [term][row], [stage][row], [stage][row], [term][row]
+    const int held, rotaryAt, keyPitch, valuePitch, rawPitch;
+    u16 *queries, *keys, *values, *weights; // [term][row]; keys and values that are not widened [stage][row]
+    u8* raw;                                // rows that are to be widened, as they are stored [stage][row]
     float *tops, *decays, *mosts, *sums;    // [key warp][row], [row], [row], [row]
     Unit unit;
     float output[ROW_TILES][TILES][4];
@@ -29,13 +36,16 @@ template <int ROWS, int VALUES> struct TensorAttention
 
     DEVICE TensorAttention(const AttendArguments& a, unsigned char* memory)
         : a(a), held(a.valueInMain ? greatest(a.mainWidth, a.valueWidth) : a.mainWidth), rotaryAt(whole(held, 32)),
-          keyPitch(rotaryAt + whole(a.rotaryWidth, 32) + PAD), valuePitch(a.valueInMain ? keyPitch : whole(a.outputWidth(), 16) + PAD)
+          keyPitch(rotaryAt + whole(a.rotaryWidth, 32) + PAD), valuePitch(a.valueInMain ? keyPitch : whole(a.outputWidth(), 16) + PAD),
+          rawPitch(bytes(a.mainRows, held) + bytes(a.rotaryRows, a.rotaryWidth)
+                   + (a.valueInMain ? 0 : bytes(a.valueRows, a.valueWidth) + bytes(a.sharedRows, a.sharedWidth)))
     {
         queries = (u16*)memory;
         keys = queries + a.queryTerms * ROWS * keyPitch;
         values = a.valueInMain ? keys : keys + 2 * KEYS * keyPitch;
         weights = values + 2 * KEYS * valuePitch;
-        tops = (float*)(weights + a.weightTerms * ROWS * WEIGHT_PITCH);
+        raw = (u8*)(weights + a.weightTerms * ROWS * WEIGHT_PITCH);
+        tops = (float*)(raw + (a.widens ? 2 * KEYS * rawPitch : 0));
         decays = tops + KEY_WARPS * ROWS;
         mosts = decays + ROWS;
         sums = mosts + ROWS;
@@ -47,14 +57,20 @@ template <int ROWS, int VALUES> struct TensorAttention
         }
     }
 
+    // Bytes of the first values of a stored vector, without its scales.
+    DEVICE static int bytes(const Stream& stream, int width)
+    {
+        return stream.type == BFLOAT16 ? width * 2 : stream.type == INT4 ? width / 2 : width;
+    }
+
     DEVICE static int row_warp() { return warp() / KEY_WARPS; }
     DEVICE static int key_warp() { return warp() % KEY_WARPS; }
     DEVICE static bool scores() { return warp() < ROW_WARPS * KEY_WARPS; }
     DEVICE static int row_of(int m, int e) { return (row_warp() * M + m) * 16 + lane() / 4 + 8 * e; }
     DEVICE static int key_of(int n, int c) { return (key_warp() * N + n) * 8 + lane() % 4 * 2 + c; }
     DEVICE u16* query(int term, int row) const { return queries + (term * ROWS + row) * keyPitch; }
-    DEVICE u16* key(int stage, int row) const { return keys + (stage * KEYS + row) * keyPitch; }
-    DEVICE u16* value(int stage, int row) const { return values + (stage * KEYS + row) * valuePitch; }
+    DEVICE u16* key(int part, int row) const { return keys + (part * KEYS + row) * keyPitch; }
+    DEVICE u16* value(int part, int row) const { return values + (part * KEYS + row) * valuePitch; }
     DEVICE u16* weight(int term, int row) const { return weights + (term * ROWS + row) * WEIGHT_PITCH; }
     DEVICE int present() const { return unit.rows * unit.heads; }
 
@@ -76,8 +92,15 @@ template <int ROWS, int VALUES> struct TensorAttention
             end_copies();
             wait_for_copies<1>();
             __syncthreads();
-            weigh(stage, at);
-            add_values(stage);
+            if (a.widens)
+            {
+                widen(at, stage);
+                __syncthreads();
+            }
+            // Terms of widened rows lie where the stages of others do.
+            int first = a.widens ? 0 : stage, terms = a.widens ? a.rowTerms : 1;
+            weigh(first, terms, at);
+            add_values(first, terms);
             __syncthreads();
             if (!isLast && (at + KEYS) % SPAN != 0) continue;
             leave(slot, joins, isLast && item.finishes);
@@ -128,35 +151,77 @@ template <int ROWS, int VALUES> struct TensorAttention
             }
     }
 
+    // Where row `index` lies: its page, or -1 where no query sees it, and its place.
+    DEVICE int page_of(int index, int& place) const
+    {
+        int perPage = a.mainRows.rowsPerPage;
+        place = index % perPage;
+        return index >= unit.first && index <= unit.last ? a.pages[unit.table + index / perPage] : -1;
+    }
+
     // Begins to copy the rows of a tile; zeros for those that no query sees.
     DEVICE void bring(int at, int stage)
     {
         for (int row = warp(); row < KEYS; row += WARPS)
         {
-            int index = at + row, perPage = a.mainRows.rowsPerPage;
-            bool here = index >= unit.first && index <= unit.last;
-            int page = here ? a.pages[unit.table + index / perPage] : 0, place = here ? index % perPage : 0;
-            copy_row(key(stage, row), a.mainRows, page, unit.group, place, held, here);
-            if (a.rotaryWidth > 0) copy_row(key(stage, row) + rotaryAt, a.rotaryRows, page, 0, place, a.rotaryWidth, here);
+            int place, page = page_of(at + row, place);
+            u8* to = raw + (stage * KEYS + row) * rawPitch;
+            u8* beside = a.widens ? to + bytes(a.mainRows, held) : (u8*)(key(stage, row) + rotaryAt);
+            copy_row(a.widens ? to : (u8*)key(stage, row), a.mainRows, page, unit.group, place, held);
+            if (a.rotaryWidth > 0) copy_row(beside, a.rotaryRows, page, 0, place, a.rotaryWidth);
             if (a.valueInMain) continue;
-            copy_row(value(stage, row), a.valueRows, page, unit.group, place, a.valueWidth, here);
-            if (a.sharedWidth > 0) copy_row(value(stage, row) + a.valueWidth, a.sharedRows, page, 0, place, a.sharedWidth, here);
+            u8* value_to = a.widens ? beside + bytes(a.rotaryRows, a.rotaryWidth) : (u8*)value(stage, row);
+            copy_row(value_to, a.valueRows, page, unit.group, place, a.valueWidth);
+            if (a.sharedWidth > 0) copy_row(value_to + bytes(a.valueRows, a.valueWidth), a.sharedRows, page, 0, place, a.sharedWidth);
         }
     }
 
-    DEVICE static void copy_row(u16* to, const Stream& stream, int page, int group, int place, int width, bool here)
+    DEVICE static void copy_row(u8* to, const Stream& stream, int page, int group, int place, int width)
     {
-        const u8* from = vector_in_page(stream, page, group, place).values;
-        for (int i = lane() * 8; i < width; i += WARP * 8) copy_later(to + i, from + i * 2, here);
+        const u8* from = vector_in_page(stream, greatest(page, 0), group, place).values;
+        for (int i = lane() * 16; i < bytes(stream, width); i += WARP * 16) copy_later(to + i, from + i, page >= 0);
     }
 
-    DEVICE void add_scores(float (&score)[M][N][4], int stage, int from, int end)
+    // Widens the rows of a tile that have been copied.
+    DEVICE void widen(int at, int stage)
+    {
+        for (int row = warp(); row < KEYS; row += WARPS)
+        {
+            int place, page = page_of(at + row, place);
+            u8* from = raw + (stage * KEYS + row) * rawPitch;
+            from = widen_row(a.mainRows, page, unit.group, place, held, from, key(0, row), KEYS * keyPitch);
+            from = widen_row(a.rotaryRows, page, 0, place, a.rotaryWidth, from, key(0, row) + rotaryAt, KEYS * keyPitch);
+            if (a.valueInMain) continue;
+            from = widen_row(a.valueRows, page, unit.group, place, a.valueWidth, from, value(0, row), KEYS * valuePitch);
+            widen_row(a.sharedRows, page, 0, place, a.sharedWidth, from, value(0, row) + a.valueWidth, KEYS * valuePitch);
+        }
+    }
+
+    // Two neighbouring values at a time, which share a scale, in terms that lie `pitch` apart.
+    DEVICE u8* widen_row(const Stream& stream, int page, int group, int place, int width, u8* from, u16* to, int pitch) const
+    {
+        if (width == 0) return from;
+        Vector vector = {from, vector_in_page(stream, greatest(page, 0), group, place).scales};
+        for (int i = lane() * 2; i < width; i += WARP * 2)
+        {
+            float low = 0, high = 0;
+            if (page >= 0) FOR_TYPE(stream, widen_pair, vector, i, low, high)
+            for (int term = 0; term < a.rowTerms; term++)
+            {
+                u32 bits = take_term(low);
+                *(u32*)(to + term * pitch + i) = bits | (u32)take_term(high) << 16;
+            }
+        }
+        return from + bytes(stream, width);
+    }
+
+    DEVICE void add_scores(float (&score)[M][N][4], int part, int from, int end)
     {
         for (int k = from; k < end; k += 32)
         {
             u32 right[N][4];
             UNROLL
-            for (int n = 0; n < N; n++) load_matrices(right[n], key(stage, (key_warp() * N + n) * 8 + lane() % 8) + k + lane() / 8 * 8);
+            for (int n = 0; n < N; n++) load_matrices(right[n], key(part, (key_warp() * N + n) * 8 + lane() % 8) + k + lane() / 8 * 8);
             UNROLL
             for (int half = 0; half < 2; half++)
                 for (int term = 0; term < a.queryTerms; term++)
@@ -172,13 +237,16 @@ template <int ROWS, int VALUES> struct TensorAttention
     }
 
     // Weights of the tile's rows relative to each query's greatest score so far, what was gathered before is to be multiplied by, and sums.
-    DEVICE void weigh(int stage, int at)
+    DEVICE void weigh(int part, int terms, int at)
     {
         float score[M][N][4] = {};
         if (scores())
         {
-            add_scores(score, stage, 0, whole(a.mainWidth, 32));
-            add_scores(score, stage, rotaryAt, rotaryAt + whole(a.rotaryWidth, 32));
+            for (int term = 0; term < terms; term++)
+            {
+                add_scores(score, part + term, 0, whole(a.mainWidth, 32));
+                add_scores(score, part + term, rotaryAt, rotaryAt + whole(a.rotaryWidth, 32));
+            }
             UNROLL
             for (int m = 0; m < M; m++)
                 UNROLL
@@ -241,7 +309,7 @@ template <int ROWS, int VALUES> struct TensorAttention
         }
     }
 
-    DEVICE void add_values(int stage)
+    DEVICE void add_values(int part, int terms)
     {
         int column = warp() * COLUMNS;
         if (column >= a.outputWidth()) return;
@@ -272,16 +340,19 @@ template <int ROWS, int VALUES> struct TensorAttention
             for (int n = 0; n < TILES; n += 2)
             {
                 if (column + n * 8 >= a.outputWidth()) break;
-                u32 right[4];
-                load_turned(right, value(stage, k + lane() % 16) + column + n * 8 + lane() / 16 * 8);
-                UNROLL
-                for (int m = 0; m < ROW_TILES; m++)
+                for (int term = 0; term < terms; term++)
                 {
-                    multiply_add(output[m][n], high[m], right[0], right[1]);
-                    multiply_add(output[m][n + 1], high[m], right[2], right[3]);
-                    if (a.weightTerms == 1) continue;
-                    multiply_add(output[m][n], low[m], right[0], right[1]);
-                    multiply_add(output[m][n + 1], low[m], right[2], right[3]);
+                    u32 right[4];
+                    load_turned(right, value(part + term, k + lane() % 16) + column + n * 8 + lane() / 16 * 8);
+                    UNROLL
+                    for (int m = 0; m < ROW_TILES; m++)
+                    {
+                        multiply_add(output[m][n], high[m], right[0], right[1]);
+                        multiply_add(output[m][n + 1], high[m], right[2], right[3]);
+                        if (a.weightTerms == 1) continue;
+                        multiply_add(output[m][n], low[m], right[0], right[1]);
+                        multiply_add(output[m][n + 1], low[m], right[2], right[3]);
+                    }
                 }
             }
         }

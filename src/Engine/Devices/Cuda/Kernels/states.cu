@@ -66,6 +66,7 @@ KERNEL(accumulate, AccumulateArguments, a, 128)
 {
     int column = blockIdx.y * blockDim.x + threadIdx.x;
     if (column >= a.source.heads * a.source.width) return;
+    int head = column / a.source.width, i = column % a.source.width;
     for (int r = a.states.chains[blockIdx.x]; r < a.states.chains[blockIdx.x + 1]; r++)
     {
         Run run = a.states.runs[r];
@@ -74,7 +75,7 @@ KERNEL(accumulate, AccumulateArguments, a, 128)
         {
             int position = run.position + row - run.start;
             if (position == 0 || (a.period > 0 && position % a.period == 0)) sum = 0;
-            a.destination.at(row, column) = sum = fused(a.source.at(row, column), a.gain, sum * a.decay);
+            a.destination.vector(row, head)[i] = sum = fused(a.source.vector(row, head)[i], a.gain, sum * a.decay);
         }
         a.states.at(run.place)[column] = sum;
         if (run.save >= 0) a.states.at(run.save)[column] = sum;
