@@ -4,8 +4,8 @@ namespace Serving.Devices;
 
 /// <summary>What one decode step of one layer's attention cost.</summary>
 /// <param name="Kind">What is cached and how it is read, for people.</param>
-/// <param name="Bytes">Cached bytes that were read.</param>
-/// <param name="Products">Multiply-adds that scores, values and rebuilt rows take.</param>
+/// <param name="Bytes">Cached bytes that were read, and bytes of states that were read and written.</param>
+/// <param name="Products">Multiply-adds that scores, values, rebuilt rows and states take.</param>
 /// <param name="Seconds">Median time of a step.</param>
 public sealed record AttendCost(string Kind, long Bytes, long Products, double Seconds);
 
@@ -27,6 +27,21 @@ public static class AttendMeter
 
         /// <summary>Values of an id's row of a gate's embedding.</summary>
         public int Gated { get; init; }
+
+        /// <summary>Tokens that share a row.</summary>
+        public int Stride { get; init; } = 1;
+
+        /// <summary>Further shapes, each with rows of its own, that are read behind the first.</summary>
+        public AttendShape[] Branches { get; init; } = [];
+
+        /// <summary>Earlier rows that a token recalls, and their width.</summary>
+        public (int Before, int Width) Window { get; init; }
+
+        /// <summary>Width of a running sum.</summary>
+        public int Sum { get; init; }
+
+        /// <summary>Heads, keys and values of a memory by the delta rule.</summary>
+        public (int Heads, int Key, int Value) Memory { get; init; }
     }
 
     // Sixteen heads of 128 where a scheme leaves it open; else the sizes that its paper or a published model has.
@@ -43,6 +58,16 @@ public static class AttendMeter
         new("tied rows of 4 groups and a rotary key", new(16, 4, 64, 64, 128, true)),
         new("a shared row and a residual for each head", new(16, 16, 56, 128, 56, false, 128)),
         new("the same, residuals turn when read", new(16, 16, 56, 128, 56, false, 128)) { Turned = true, Rebuilt = (128, 0) },
+        new("groups of 8, 4, 2, 1 and 1 heads", new(8, 1, 128, 0, 128, false))
+        {
+            Branches = [new(4, 1, 128, 0, 128, false), new(2, 1, 128, 0, 128, false), new(2, 2, 128, 0, 128, false)],
+        },
+        new("a latent, and a rotary key of each of 4 groups", new(28, 1, 256, 128, 256, true)),
+        new("the same, two classes of tokens", new(28, 1, 514, 128, 514, true, Classes: 2)),
+        new("a latent that two tokens share, and a sum", new(16, 1, 256, 64, 256, true)) { Stride = 2, Sum = 256 },
+        new("keys and values of 2 groups, and a window", new(8, 2, 128, 0, 128, false)) { Window = (2, 1280) },
+        new("keys and values of 4 groups, and an average", new(28, 4, 128, 0, 128, false)) { Sum = 3584 },
+        new("a memory by the delta rule, no rows", default) { Memory = (32, 128, 128) },
         new("a latent whose keys and values are rebuilt", new(16, 1, 512, 64, 512, true)) { Rebuilt = (128, 128) },
         new("the same, gated by the token's id", new(16, 1, 128, 64, 128, true)) { Rebuilt = (128, 128), Gated = 64 },
     ];
@@ -79,102 +104,111 @@ public static class AttendMeter
     sealed class Run : IDisposable
     {
         readonly IDevice _device;
-        readonly List<nint> _blocks = [];
-        // Devices may read weights where they lie.
-        readonly List<float[]> _weights = [];
+        readonly DrawnTensors _drawn;
         readonly RowBatch _batch;
         readonly PageBatch _pages;
+        readonly StateBatch _places;
         readonly Kind _kind;
-        readonly AttendRows _cached;
         readonly ScoreRule _rule;
         readonly Expansion? _expansion;
-        readonly Tensor _main, _rotary, _output;
+        readonly (AttendShape Shape, AttendRows Rows, Tensor Main, Tensor Rotary, Tensor Output)[] _branches;
+        readonly (StateRows Rows, Tensor From, Tensor To) _window, _sum;
+        readonly (DeltaRows Rows, StateRows State, Tensor Output) _memory;
 
         public Run(IDevice device, Kind kind, int sequences, int length, CacheType type)
         {
-            (_device, _kind) = (device, kind);
-            (_batch, _pages) = (new(sequences, sequences), new(sequences));
-            var (shape, perSequence) = (kind.Shape, (length + PageRows - 1) / PageRows);
+            (_device, _drawn, _kind) = (device, new(device), kind);
+            (_batch, _pages, _places) = (new(sequences, sequences), new(sequences), new(sequences));
+            var perSequence = (length + PageRows * kind.Stride - 1) / (PageRows * kind.Stride);
             _batch.Clear();
             for (var sequence = 0; sequence < sequences; sequence++)
             {
                 _batch.Add(length - 1, 1);
+                _places.Add(sequence);
                 _pages.Add([.. Enumerable.Range(sequence * perSequence, perSequence)]);
             }
+            var shapes = kind.Shape.QueryHeads == 0 ? [] : kind.Branches.Prepend(kind.Shape);
+            _branches = [.. shapes.Select(Branch)];
+            if (kind.Window is { Before: > 0 and var before, Width: var width })
+                _window = (State(before * width), Vectors(sequences, 1, width), Vectors(sequences, 1, (before + 1) * width));
+            if (kind.Sum > 0) _sum = (State(kind.Sum), Vectors(sequences, 1, kind.Sum), Vectors(sequences, 1, kind.Sum));
+            if (kind.Memory is { Heads: > 0 and var memories, Key: var keys, Value: var values })
+            {
+                _memory = (
+                    new(Vectors(sequences, memories, keys), Vectors(sequences, memories, keys), Vectors(sequences, memories, values), Vectors(sequences, memories, keys), Vectors(sequences, 1, memories)),
+                    State(memories * keys * values), Vectors(sequences, memories, values));
+                // Fading, reading what is there, writing, and reading again.
+                Products += 4L * sequences * memories * keys * values;
+            }
+            if (_branches is [var first, ..])
+            {
+                var (heads, key, value, latent) = (kind.Shape.QueryHeads, kind.Rebuilt.Key, kind.Rebuilt.Value, first.Rows.Main.Width);
+                if (key > 0)
+                {
+                    RowGate? gate = kind.Gated == 0 ? null : new(Weights(1, Ids, kind.Gated), Weights(heads, key, kind.Gated), Weights(heads, value, kind.Gated),
+                        new(GateSpan.All, 1e-5f, Vectors(1, 1, heads * key), Vectors(1, 1, heads * key), Vectors(1, 1, heads * value), Vectors(1, 1, heads * value)));
+                    _expansion = new(Weights(heads, key, latent), value > 0 ? Weights(heads, value, latent) : null, gate);
+                }
+                _rule = new(0.1f, Turn: kind.Turned ? new(Vectors(length, 1, key > 0 ? key : kind.Shape.MainWidth)) : default);
+            }
+
+            (AttendShape, AttendRows, Tensor, Tensor, Tensor) Branch(AttendShape shape)
+            {
+                var (heads, key, value) = (shape.QueryHeads, kind.Rebuilt.Key, kind.Rebuilt.Value);
+                var main = shape.Classes > 0 ? shape.MainWidth / shape.Classes - 1 : shape.ValueInMain ? Math.Max(shape.MainWidth, shape.ValueWidth) : shape.MainWidth;
+                var rows = new AttendRows(
+                    Stream(shape.Groups, main, type), Stream(1, shape.RotaryWidth, type),
+                    Stream(shape.Groups, shape.ValueInMain ? 0 : shape.ValueWidth, type), Stream(1, shape.SharedValueWidth, type),
+                    Stream(1, kind.Gated > 0 || shape.Classes > 0 ? 1 : 0, CacheType.Float32));
+                // A row of a class is zero in the parts of the others: what is needed is what one class takes.
+                var needed = shape.Classes > 0 ? 2 * (main + 1) : (key > 0 ? key : shape.MainWidth) + (value > 0 ? value : shape.OutputWidth);
+                long Of(long width) => (long)sequences * (length / kind.Stride) * heads * width;
+                Products += Of(needed + shape.RotaryWidth) + Of((long)(key + value) * ((key > 0 ? main : 0) + kind.Gated));
+                return (shape, rows, Vectors(sequences, heads, key > 0 ? key : shape.MainWidth),
+                    shape.RotaryWidth > 0 ? Vectors(sequences, heads, shape.RotaryWidth) : default, Vectors(sequences, heads, value > 0 ? value : shape.OutputWidth));
+            }
+
             PagedRows Stream(int groups, int width, RowFormat format)
             {
                 if (width == 0) return default;
                 var bytes = (long)PageRows * groups * format.VectorBytes(width);
-                var stream = new PagedRows(Take(sequences * perSequence * bytes), bytes, PageRows, groups, width, format);
-                Bytes += (long)sequences * length * groups * format.VectorBytes(width);
+                var open = kind.Stride > 1 ? Take((long)sequences * groups * format.VectorBytes(width)) : 0;
+                var stream = new PagedRows(Take(sequences * perSequence * bytes), bytes, PageRows, groups, width, format) { Stride = kind.Stride, Open = open };
+                Bytes += (long)sequences * (length / kind.Stride) * groups * format.VectorBytes(width);
                 return stream;
             }
-            _cached = new(
-                Stream(shape.Groups, shape.ValueInMain ? Math.Max(shape.MainWidth, shape.ValueWidth) : shape.MainWidth, type), Stream(1, shape.RotaryWidth, type),
-                Stream(shape.Groups, shape.ValueInMain ? 0 : shape.ValueWidth, type), Stream(1, shape.SharedValueWidth, type),
-                Stream(1, kind.Gated > 0 ? 1 : 0, CacheType.Float32));
-            var (heads, key, value) = (shape.QueryHeads, kind.Rebuilt.Key, kind.Rebuilt.Value);
-            if (key > 0)
+
+            StateRows State(int values)
             {
-                RowGate? gate = kind.Gated == 0 ? null : new(Weights(1, Ids, kind.Gated), Weights(heads, key, kind.Gated), Weights(heads, value, kind.Gated),
-                    new(GateSpan.All, 1e-5f, Vectors(1, 1, heads * key), Vectors(1, 1, heads * key), Vectors(1, 1, heads * value), Vectors(1, 1, heads * value)));
-                _expansion = new(Weights(heads, key, _cached.Main.Width), value > 0 ? Weights(heads, value, _cached.Main.Width) : null, gate);
+                var bytes = (long)values * sizeof(float);
+                Bytes += 2 * sequences * bytes;
+                return new(Take(sequences * bytes), bytes, values);
             }
-            _rule = new(0.1f, Turn: kind.Turned ? new(Vectors(length, 1, key > 0 ? key : shape.MainWidth)) : default);
-            _main = Vectors(sequences, heads, key > 0 ? key : shape.MainWidth);
-            _rotary = shape.RotaryWidth > 0 ? Vectors(sequences, heads, shape.RotaryWidth) : default;
-            _output = Vectors(sequences, heads, value > 0 ? value : shape.OutputWidth);
-            long Of(long width) => (long)sequences * length * heads * width;
-            Products = Of((key > 0 ? key : shape.MainWidth) + shape.RotaryWidth + (value > 0 ? value : shape.OutputWidth))
-                + Of((long)(key + value) * ((key > 0 ? _cached.Main.Width : 0) + kind.Gated));
         }
 
         public long Bytes { get; private set; }
 
-        public long Products { get; }
+        public long Products { get; private set; }
 
         public void Step()
         {
-            if (_expansion is { } expansion) _device.AttendExpanded(_rule, expansion, _main, _rotary, _cached, _batch, _pages, _output);
-            else _device.Attend(_kind.Shape, _rule, _main, _rotary, _cached, _batch, _pages, _output);
+            if (!_window.From.IsEmpty) _device.Recall(_window.From, _window.Rows, _batch, _places, _window.To);
+            if (!_sum.From.IsEmpty) _device.Accumulate(new(0.9f, 0.1f), _sum.From, _sum.Rows, _batch, _places, _sum.To);
+            if (!_memory.Output.IsEmpty) _device.Delta(_memory.Rows, _memory.State, _batch, _places, _memory.Output);
+            foreach (var (shape, rows, main, rotary, output) in _branches)
+                if (_expansion is { } expansion) _device.AttendExpanded(_rule, expansion, main, rotary, rows, _batch, _pages, output);
+                else _device.Attend(shape, _rule, main, rotary, rows, _batch, _pages, output);
             // Waits for devices that run behind.
-            _device.Read(_output.Take(1), new float[_output.Columns]);
+            var last = _branches.Length > 0 ? _branches[^1].Output : _memory.Output;
+            _device.Read(last.Take(1), new float[last.Columns]);
         }
 
-        public void Dispose()
-        {
-            foreach (var block in _blocks) _device.Free(block);
-        }
+        public void Dispose() => _drawn.Dispose();
 
-        nint Take(long bytes)
-        {
-            var block = _device.Allocate(bytes);
-            _blocks.Add(block);
-            return block;
-        }
+        nint Take(long bytes) => _drawn.Take(bytes);
 
-        Tensor Vectors(int rows, int heads, int width)
-        {
-            var tensor = Tensor.Matrix(Take((long)rows * heads * width * sizeof(float)), rows, heads * width);
-            _device.Write(Drawn(rows * heads * width), tensor);
-            return tensor.Split(heads);
-        }
+        Tensor Vectors(int rows, int heads, int width) => _drawn.Vectors(rows, heads, width);
 
-        unsafe Matrix Weights(int stack, int outputs, int inputs)
-        {
-            var values = GC.AllocateUninitializedArray<float>(stack * outputs * inputs, pinned: true);
-            Drawn(values.Length).CopyTo(values, 0);
-            _weights.Add(values);
-            fixed (float* data = values)
-                return _device.Load(new("drawn", StoredType.F32, stack == 1 ? [outputs, inputs] : [stack, outputs, inputs], (nint)data));
-        }
-
-        static float[] Drawn(int count)
-        {
-            var random = new Random(count);
-            var values = new float[count];
-            foreach (ref var value in values.AsSpan()) value = random.NextSingle() - 0.5f;
-            return values;
-        }
+        Matrix Weights(int stack, int outputs, int inputs) => _drawn.Weights(stack, outputs, inputs);
     }
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Serving.Devices;
 using Serving.Devices.Cpu;
+using Serving.Model;
 using Serving.Server.Bench;
 
 namespace Serving.Server.Commands;
@@ -67,7 +68,7 @@ static class BenchCommand
         var repeats = new Option<int>("--repeats") { Description = "Timed steps of each kind, in turns; medians are shown.", DefaultValueFactory = _ => 5 };
         var threads = new Option<int>("--threads") { Description = "CPU threads; 0 takes all processors." };
         var type = new Option<CacheType>("--kv-cache-dtype") { Description = "How rows are stored.", DefaultValueFactory = _ => CacheType.BFloat16 };
-        var command = new Command("schemes", "Measures decode attention by what is cached and how it is read.") { sequences, context, repeats, threads, type };
+        var command = new Command("schemes", "Measures decode attention by what is cached and how it is read, and given tokens over latents both ways.") { sequences, context, repeats, threads, type };
         command.SetAction(parsed =>
         {
             int[] numbers = [parsed.GetValue(sequences), parsed.GetValue(context), parsed.GetValue(repeats)];
@@ -77,6 +78,7 @@ static class BenchCommand
             var costs = AttendMeter.Measure(device, numbers[0], numbers[1], numbers[2], parsed.GetValue(type));
             Console.WriteLine($"{numbers[0]} sequences x {numbers[1]} cached tokens in {parsed.GetValue(type)}, one layer, one step, on {device.Description}");
             Console.WriteLine(Table(costs));
+            foreach (var behind in (int[])[0, numbers[1]]) Console.WriteLine(Executions(device, behind, numbers[2], parsed.GetValue(type)));
             return 0;
         });
         return command;
@@ -90,6 +92,17 @@ static class BenchCommand
         var (perByte, perProduct) = (PerByte(costs[0]), PerProduct(costs[1]));
         return string.Join('\n', costs.Select(cost => $"{cost.Kind,-52}{cost.Seconds * 1e3,9:F2} ms {cost.Bytes / 1e6,8:F1} MB {PerByte(cost) * 1e12,8:F1} ps/byte "
             + $"{PerProduct(cost) * 1e12,7:F2} ps/product  {cost.Seconds / Math.Max(cost.Bytes * perByte, cost.Products * perProduct),5:F2}x"));
+    }
+
+    /// <summary>Both executions of a layer with latents by the number of given tokens, and where they cross: as measured, and as admission predicts.</summary>
+    static string Executions(IDevice device, int behind, int repeats, CacheType type)
+    {
+        var costs = ExecutionMeter.Measure(device, behind, [32, 64, 128, 192, 256, 384, 512], repeats, type);
+        var measured = ExecutionMeter.Crossover(costs) is { } tokens ? $"from {tokens:F0} tokens on" : "for none of these";
+        var predicted = ExecutionChoice.Crossover(ExecutionMeter.Latent, ExecutionMeter.Key, ExecutionMeter.Value);
+        return string.Join('\n', costs.Select(cost => $"{cost.Tokens,6} given tokens{cost.Absorbed * 1e3,9:F2} ms absorbed{cost.Expanded * 1e3,9:F2} ms expanded")
+            .Prepend($"a latent of {ExecutionMeter.Latent} and {ExecutionMeter.Heads} heads, behind {behind} cached tokens")
+            .Append($"       expanded is faster {measured}; prompts are expanded from {predicted} tokens on"));
     }
 
     static string Table(BenchReport report)
