@@ -18,8 +18,8 @@ public sealed class InspectTests : IDisposable
         var model = report.Model!;
         Assert.Equal(Enumerable.Range(0, model.Layers), model.Attention.SelectMany(kind => kind.Layers).Distinct().Order());
         Assert.Equal(Enumerable.Range(0, model.Layers), model.FeedForward.SelectMany(kind => kind.Layers).Distinct().Order());
-        // Those that gate what is read keep the token's id, once for all layers.
-        var ids = fixture is "schemes/eg_mla" or "schemes/eg_mla_head" or "schemes/eg_mla_split" ? 4 : 0;
+        // Those that gate what is read keep the token's id, and those with latents by modality the class of the token, once for all layers.
+        var ids = fixture is "schemes/eg_mla" or "schemes/eg_mla_head" or "schemes/eg_mla_split" ? 4 : fixture.StartsWith("schemes/mha2mla_vlm", StringComparison.Ordinal) ? 2 : 0;
         // Two owners with 24 values in four bits, two scales and a rotary key of 8.
         if (fixture == "schemes/clla_int4") Assert.Equal((2 * (12 + 4 + 32), 2 * (12 + 4 + 16)), (model.Cache[0].Float32Bytes, model.Cache[0].BFloat16Bytes));
         else Assert.All(model.Cache, group => Assert.Equal((4 * group.Elements + ids, 2 * group.Elements + ids), (group.Float32Bytes, group.BFloat16Bytes)));
