@@ -9,6 +9,8 @@ namespace Serving.Tests;
 /// <summary>What is pushed to a collector, decoded by the wire format of opentelemetry-proto.</summary>
 public sealed class OtlpTests
 {
+    const string Id = "otlp-tests";
+
     const string Parent = "0af7651916cd43dd8448eb211c80319c";
 
     [Fact]
@@ -17,6 +19,8 @@ public sealed class OtlpTests
         using var collector = new Collector();
         await using (var server = await TestServer.StartAsync(o => o with { OtlpEndpoint = collector.Address }))
         {
+            // Spans of all servers of the process come to all collectors; these requests are known by their ids.
+            server.Client.DefaultRequestHeaders.Add("X-Request-Id", Id);
             using var traced = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
             {
                 Content = new StringContent("""{"model": "tiny", "messages": [{"role": "user", "content": "Hi"}], "stream": true}""", System.Net.Http.Headers.MediaTypeHeaderValue.Parse("application/json")),
@@ -27,9 +31,9 @@ public sealed class OtlpTests
             using var refused = await server.PostAsync("/v1/completions", """{"model": "nobody", "prompt": "a"}""");
             Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
             await server.JsonAsync("/v1/embeddings", """{"model": "tiny", "input": "ab"}""");
-            (await server.Grpc.CallAsync(GrpcClient.Generate, new GenerateRequest { Model = "tiny", Prompt = "xx", MaxTokens = 3, N = 2 })).All<GenerateReply>();
+            (await server.Grpc.CallAsync(GrpcClient.Generate, new GenerateRequest { Model = "tiny", Prompt = "xx", MaxTokens = 3, N = 2 }, ("x-request-id", Id))).All<GenerateReply>();
         }
-        var spans = collector.Spans();
+        var spans = collector.Spans().Where(span => span["serving.request.id"] == Id).ToList();
         Assert.Equal(4, spans.Count);
         var chat = spans.Single(span => span.Name == "chat tiny");
         Assert.Equal(Parent, chat.Trace);
