@@ -10,6 +10,8 @@ unsafe ref struct SpanPass
     readonly AttendUnit _unit;
     readonly float* _queries, _rotary, _keys, _values, _scores, _turned, _scales, _zeros;
     int _panels;
+    // Blocks of a tile's own parts that may hold anything but zeros.
+    (int First, int End) _blocks;
     bool _closes;
 
     /// <summary>Lays the unit's queries out in the worker's scratch.</summary>
@@ -108,6 +110,7 @@ unsafe ref struct SpanPass
     void Take(int tile, int first, float* states)
     {
         // The last tile is mostly short: a panel without rows is not read.
+        _blocks = (0, int.MaxValue);
         _panels = Math.Min(AttendWork.TileRows, (_closes ? _unit.Rows - 1 : _unit.Last) - tile + 1) > PanelSize.Outputs ? 2 : 1;
         BringShared(tile, first);
         var blocks = RowBlocks.Count(_unit.Queries);
@@ -144,7 +147,7 @@ unsafe ref struct SpanPass
     }
 
     [SkipLocalsInit]
-    readonly void Bring(int tile, int first, int group)
+    void Bring(int tile, int first, int group)
     {
         var rows = stackalloc nint[AttendWork.TileRows];
         var stride = (long)_work.KeyPadded * PanelSize.Outputs;
@@ -165,23 +168,27 @@ unsafe ref struct SpanPass
         else TileRows.Find(stream, _unit, group, tile, first, count, (nint)_zeros, rows);
     }
 
-    // Rows of classes: widened into the part of their class, a one behind them, zeros around.
-    readonly PagedRows Spread(nint* rows, int count, int tile, int first)
+    // Rows of classes: widened into the part of their class, a one behind them, zeros around. Mostly a tile is of one class.
+    PagedRows Spread(nint* rows, int count, int tile, int first)
     {
         var (main, ids, width) = (_work.Cached.Main, _work.Cached.Ids, _work.Shape.MainWidth);
         var classes = stackalloc nint[AttendWork.TileRows];
         Find(ids, 0, tile, first, count, classes);
         new Span<float>(_turned, count * width).Clear();
+        var (least, most) = (_work.Shape.Classes, 0);
         for (var i = 0; i < count; i++)
         {
             var row = _turned + (long)i * width;
             var read = rows[i];
             rows[i] = (nint)row;
             if (read == (nint)_zeros) continue;
-            row += Math.Clamp((int)RowReading.Value(ids, (byte*)classes[i], 0), 0, _work.Shape.Classes - 1) * (main.Width + 1);
+            var part = Math.Clamp((int)RowReading.Value(ids, (byte*)classes[i], 0), 0, _work.Shape.Classes - 1);
+            (least, most) = (Math.Min(least, part), Math.Max(most, part));
+            row += part * (main.Width + 1);
             RowReading.Widen(main, (byte*)read, main.Width, row);
             row[main.Width] = 1;
         }
+        _blocks = (least * (main.Width + 1) / PanelSize.Block, PanelSize.Blocks((most + 1) * (main.Width + 1)));
         return new((nint)_turned, 0, 1, 1, width, CacheType.Float32);
     }
 
@@ -221,8 +228,10 @@ unsafe ref struct SpanPass
             var state = _work.StateOf(states, _unit, group + packed);
             var x = _queries + ((long)query + packed * _unit.Queries) * _work.MainPadded;
             var scores = _scores + packed * rows * PanelSize.Outputs;
+            var (from, end) = (_blocks.First, Math.Min(main, _blocks.End));
             for (var panel = 0; panel < _panels; panel++)
-                PanelKernel.Run<WidePanel<F32Panel>>(rows, x, null, (byte*)_keys, panel * blocks, main, scores + panel * all * PanelSize.Outputs);
+                PanelKernel.Run<WidePanel<F32Panel>>(
+                    rows, x + (long)from * rows * PanelSize.Block, null, (byte*)_keys, panel * blocks + from, end - from, scores + panel * all * PanelSize.Outputs);
             var seen = false;
             for (var row = 0; row < rows; row++) seen |= Weigh(state, tile, start, rows, row, scores + row * PanelSize.Outputs, all);
             any |= seen;
@@ -237,7 +246,9 @@ unsafe ref struct SpanPass
     // Weights of some of the rows whose weights lie together, times a tile's own values.
     readonly void AddValues(float* values, int rows, float* weights, int all)
     {
-        for (var panel = 0; panel < _work.OwnValuePadded / PanelSize.Outputs; panel++, values += rows * PanelSize.Outputs)
+        var end = Math.Min(_work.OwnValuePadded / PanelSize.Outputs, _blocks.End);
+        values += (long)_blocks.First * rows * PanelSize.Outputs;
+        for (var panel = _blocks.First; panel < end; panel++, values += rows * PanelSize.Outputs)
         {
             if (rows == all) PanelKernel.Run<WidePanel<F32Panel>>(rows, weights, null, (byte*)_values, 2 * panel, _panels, values);
             else
