@@ -39,8 +39,11 @@ public sealed class CachedSequences
         Streams = [.. vectors.Select((part, i) => part.Width == 0 ? default : new PagedRows(
             region + (nint)bytes.Take(i).Sum(), bytes.Sum(), what.PageRows, part.Groups, part.Width, Format(i)))];
 
-        // What former owners left behind is large: a kernel that gives it weight, or reads a page behind the window, is far off.
-        WriteAll([[.. Enumerable.Range(0, counts.Sum() + Spare)]], [(counts.Sum() + Spare) * what.PageRows], (_, _, part) => part % 2 == 0 ? 300 : -300);
+        // What former owners left behind is large: a kernel that gives it weight is far off. What stands for pages behind the window is no number:
+        // a kernel that reads it is found even where it gives it none.
+        WriteAll(
+            [[.. Enumerable.Range(0, counts.Sum() + Spare)]], [(counts.Sum() + Spare) * what.PageRows],
+            (_, position, part) => position < what.PageRows ? float.NaN : part % 2 == 0 ? 300 : -300);
         WriteAll(_tables, lengths, null);
     }
 
