@@ -102,4 +102,6 @@ sealed record ServeReport(string Url, string Model, ServiceGoal Goal, IReadOnlyL
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ServeReport))]
 [JsonSerializable(typeof(BenchAsk))]
+[JsonSerializable(typeof(OverheadReport))]
+[JsonSerializable(typeof(OverheadAsk))]
 sealed partial class ServeBenchJson : JsonSerializerContext;

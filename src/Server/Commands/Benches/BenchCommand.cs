@@ -20,6 +20,7 @@ static class BenchCommand
         command.Add(TokenizerCommand.Create());
         command.Add(GrammarCommand.Create());
         command.Add(KernelsCommand.Create());
+        command.Add(OverheadCommand.Create());
         command.Add(Schemes());
         return command;
     }
