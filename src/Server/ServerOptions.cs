@@ -100,7 +100,7 @@ sealed record EngineSettings
     /// <summary>Whether each thread of the CPU device keeps to a processor of its own.</summary>
     public bool PinsThreads { get; init; }
 
-    /// <summary>auto, float32, int16 or bfloat16.</summary>
+    /// <summary>auto, float32, int16, bfloat16 or int8.</summary>
     public string ActivationDtype { get; init; } = "auto";
 
     /// <summary>auto, absorbed or expanded.</summary>

@@ -6,7 +6,7 @@ sealed class DrawnTensors(IDevice device) : IDisposable
 {
     readonly List<nint> _blocks = [];
     // Devices may read weights where they lie.
-    readonly List<float[]> _weights = [];
+    readonly List<Array> _weights = [];
 
     /// <summary>Memory that lives as long as this.</summary>
     public nint Take(long bytes)
@@ -32,6 +32,15 @@ sealed class DrawnTensors(IDevice device) : IDisposable
         _weights.Add(values);
         fixed (float* data = values)
             return device.Load(new("drawn", StoredType.F32, stack == 1 ? [outputs, inputs] : [stack, outputs, inputs], (nint)data));
+    }
+
+    /// <summary>A matrix of bfloat16.</summary>
+    public unsafe Matrix Halves(int outputs, int inputs)
+    {
+        var values = GC.AllocateUninitializedArray<ushort>(outputs * inputs, pinned: true);
+        foreach (var (i, value) in Drawn(values.Length).Index()) values[i] = (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16);
+        _weights.Add(values);
+        fixed (ushort* data = values) return device.Load(new("drawn", StoredType.BF16, [outputs, inputs], (nint)data));
     }
 
     /// <summary>Gives the memory back; weights are the device's.</summary>

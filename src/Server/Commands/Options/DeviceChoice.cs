@@ -37,7 +37,7 @@ readonly record struct DeviceChoice(IDevice Device, string? Notice = null)
             case "auto":
                 try
                 {
-                    return new(new CudaDevice(driver));
+                    return new(Tried(new(driver)));
                 }
                 catch (CudaException error)
                 {
@@ -46,12 +46,29 @@ readonly record struct DeviceChoice(IDevice Device, string? Notice = null)
             default:
                 try
                 {
-                    return new(new CudaDevice(driver with { Ordinal = Ordinal(settings.Device) ?? 0 }));
+                    return new(Tried(new(driver with { Ordinal = Ordinal(settings.Device) ?? 0 })));
                 }
                 catch (CudaException error)
                 {
                     throw new SettingException($"--device {settings.Device} cannot be used: {error.Message} With --device cpu the CPU serves.");
                 }
+        }
+    }
+
+    // A driver and a compiler that nobody has seen together must not answer wrongly in silence.
+    static CudaDevice Tried(CudaDevice device)
+    {
+        try
+        {
+            using var oracle = new ReferenceDevice();
+            if (DeviceTrial.Difference(device, oracle) is > DeviceTrial.Tolerance and var difference)
+                throw new CudaException($"{device.Description} computes wrong numbers: a trial's result is off by {difference:P0} of its greatest value. Another driver may help.");
+            return device;
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
         }
     }
 

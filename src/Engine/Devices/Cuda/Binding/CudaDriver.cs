@@ -116,7 +116,7 @@ sealed unsafe class CudaDriver
         {
             var (free, total) = Memory();
             throw new CudaException(
-                $"The device is out of memory: {bytes:N0} bytes were asked for, {free:N0} of {total:N0} are free. Give the cache less (--cache-bytes), or take a device with more.",
+                $"The device is out of memory: {bytes:N0} bytes were asked for, {free:N0} of {total:N0} are free. Give the cache less (--kv-cache-memory-bytes), or take a device with more.",
                 status);
         }
         Call("cuMemAlloc_v2", status);

@@ -11,7 +11,7 @@ static class CudaStatus
     static string Meaning(int status) => status switch
     {
         1 => "an argument is not valid; this is a mistake of the program.",
-        OutOfMemory => "the device is out of memory. Give the cache less (--cache-bytes), or take a device with more.",
+        OutOfMemory => "the device is out of memory. Give the cache less (--kv-cache-memory-bytes), or take a device with more.",
         3 => "the driver is not initialised.",
         4 => "the driver is shutting down.",
         46 => "the device is busy or was taken exclusively by another process.",
