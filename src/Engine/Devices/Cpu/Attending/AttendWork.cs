@@ -79,7 +79,7 @@ unsafe struct AttendWork
     {
         unit.First = Cached.Main.FirstRow(Rule, unit.Position);
         unit.Last = Cached.Main.LastRow(unit.Position + unit.Rows - 1);
-        unit.Packed = Shape.RotaryWidth + Shape.SharedValueWidth > 0 ? Math.Clamp(PanelSize.Rows / unit.Queries, 1, unit.Groups) : 1;
+        unit.Packed = Shape.RotaryWidth + Shape.SharedValueWidth > 0 ? Math.Clamp(RowBlocks.Most / unit.Queries, 1, unit.Groups) : 1;
         return unit;
     }
 

@@ -124,10 +124,11 @@ unsafe struct ProductJob<TPanel> : IJob where TPanel : struct, IPanel
 /// <summary>How rows are cut into blocks that the kernel's registers hold, as evenly as can be: 12 of 512 bits, fewer of narrower ones.</summary>
 static class RowBlocks
 {
-    static readonly int s_most = Kernels.Here switch { KernelClass.Avx512 => PanelSize.Rows, KernelClass.Avx2 => 2, _ => 1 };
+    /// <summary>Most rows that the kernels take at once.</summary>
+    public static readonly int Most = Kernels.Here switch { KernelClass.Avx512 => PanelSize.Rows, KernelClass.Avx2 => 2, _ => 1 };
 
     /// <summary>Blocks of as many rows.</summary>
-    public static int Count(int rows) => (rows + s_most - 1) / s_most;
+    public static int Count(int rows) => (rows + Most - 1) / Most;
 
     /// <summary>The first row of a block.</summary>
     public static int Start(int rows, int blocks, int block) => (int)((long)rows * block / blocks);
