@@ -8,6 +8,9 @@ static class CommandLine
 {
     const int Misused = 2;
 
+    // What shells report of a program that was broken off.
+    const int Interrupted = 130;
+
     /// <summary>The parser of the command line ends the process so long after a signal, which no drain may need.</summary>
     static readonly TimeSpan LongestDrain = TimeSpan.FromHours(2);
 
@@ -23,6 +26,11 @@ static class CommandLine
         {
             await Console.Error.WriteLineAsync($"serving: {error.Message}");
             return Misused;
+        }
+        catch (OperationCanceledException)
+        {
+            // Whoever broke it off knows.
+            return Interrupted;
         }
     }
 
