@@ -193,5 +193,37 @@ public sealed class DegenerateLatentTests
         model.Forget("image_token_ids");
     });
 
+    [Fact]
+    public void A_stack_with_no_layer_left_as_it_was_is_latents_without_norms() => Same("schemes/x_ecomla", Convert, model =>
+    {
+        Convert(model);
+        model.DeepSeek();
+        // The layers' own ranks, filled up with zeros to the largest.
+        var (rank, latent, rotary) = (32, 24, 6);
+        foreach (var (key, value) in new[] { ("q_lora_rank", rank), ("kv_lora_rank", latent), ("qk_nope_head_dim", 6), ("qk_rope_head_dim", rotary), ("v_head_dim", 12) })
+            model.Config[key] = value;
+        (model.Config["qk_latent_layernorm"], model.Config["rope_interleave"]) = (false, true);
+        model.Config["rope_scaling"] = JsonNode.Parse("""
+            {"type": "yarn", "factor": 32.0, "beta_fast": 32, "beta_slow": 1, "mscale": 1.0, "mscale_all_dim": 0.0, "original_max_position_embeddings": 4096}
+            """);
+        model.Forget("head_dim");
+        model.Rename(".mla.out_proj", ".self_attn.o_proj");
+        model.Rename(".mla.", ".self_attn.");
+        model.Edit("q_a_proj", tensor => Wider(tensor, rank, tensor.Shape[1]));
+        foreach (var (up, width) in new[] { ("q_b_proj", rank), ("kv_b_proj", latent) }) model.Edit(up, tensor => Wider(tensor, tensor.Shape[0], width));
+        model.Edit("kv_a_proj_with_mqa", tensor => Below(Wider(tensor.Rows(0, tensor.Shape[0] - rotary), latent, tensor.Shape[1]), tensor.Rows(tensor.Shape[0] - rotary, rotary)));
+
+        TinyTensor Wider(TinyTensor tensor, int rows, int columns) => Given(rows, columns, (row, column) =>
+            row < tensor.Shape[0] && column < tensor.Shape[1] ? tensor.Values[row * tensor.Shape[1] + column] : 0);
+    });
+
+    // The one layer that kept its heads gets the latents of the first, whose ranks are those of layers without their own.
+    static void Convert(TinyModel model)
+    {
+        model.Remove(".self_attn.");
+        foreach (var name in model.Tensors.Keys.Where(name => name.Contains("layers.0.mla.")).ToArray())
+            model.Tensors[name.Replace("layers.0.", "layers.1.")] = model.Tensors[name].Times(0.9);
+    }
+
     static TinyTensor Identity(TinyTensor tensor) => Given(tensor.Shape[0], tensor.Shape[1], (row, column) => row == column ? 1 : 0);
 }

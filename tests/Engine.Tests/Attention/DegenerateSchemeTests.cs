@@ -99,6 +99,53 @@ public sealed class DegenerateSchemeTests
         }
     }
 
+    [Fact]
+    public void A_list_in_which_every_layer_shares_with_itself_is_grouped_attention() => Same("schemes/cla", model =>
+    {
+        OwnRows(model);
+        model.Config["sharing_pattern"] = new JsonArray(0, 1, 2, 3);
+    },
+    model =>
+    {
+        OwnRows(model);
+        var (heads, groups) = (4, 2);
+        var width = model.Int("hidden_size") / heads;
+        foreach (var (key, value) in new[] { ("num_hidden_layers", 4), ("num_attention_heads", heads), ("intermediate_size", 72) }) model.Config[key] = value;
+        (model.Config["rms_norm_eps"], model.Config["hidden_act"]) = (model.Config["layer_norm_epsilon"]!.DeepClone(), "silu");
+        model.Forget("num_layers", "sharing_pattern", "sequence_mixer_blocks", "mlp_blocks", "layer_norm_epsilon", "normalization_function", "position_embedding_type");
+        model.Llama(groups);
+        foreach (var (from, to) in new[]
+        {
+            ("transformer.wte", "model.embed_tokens"), ("transformer.ln_f", "model.norm"), ("transformer.h.", "model.layers."), ("ln_1", "input_layernorm"),
+            ("ln_2", "post_attention_layernorm"), ("sequence_mixer.q_attn", "self_attn.q_proj"), ("sequence_mixer.c_proj", "self_attn.o_proj"), ("mlp_block.c_proj", "mlp.down_proj"),
+        })
+            model.Rename(from, to);
+        // Rows alternate: gate and up; a key of a head and its value.
+        Split("mlp_block.c_fc", 1, "mlp.gate_proj", "mlp.up_proj");
+        Split("kv_proj.kv_attn", width, "self_attn.k_proj", "self_attn.v_proj");
+        model.Remove("kv_proj.ln");
+
+        void Split(string fused, int run, params string[] parts)
+        {
+            foreach (var name in model.Tensors.Keys.Where(name => name.Contains(fused)).ToArray())
+            {
+                model.Tensors.Remove(name, out var tensor);
+                for (var part = 0; part < 2; part++)
+                    model.Tensors[name.Replace(fused, parts[part])] = Below([.. Enumerable.Range(0, tensor!.Shape[0] / run / 2).Select(pair => tensor.Rows((2 * pair + part) * run, run))]);
+            }
+        }
+    });
+
+    // Each layer has rows of its own, made of what its queries are made of.
+    static void OwnRows(TinyModel model)
+    {
+        for (var layer = 0; layer < 4; layer++)
+        {
+            model.Tensors[$"transformer.h.{layer}.kv_proj.kv_attn.weight"] = model.Tensors[$"transformer.h.{layer / 2 * 2}.kv_proj.kv_attn.weight"].Times(1 + layer * 0.1);
+            model.Tensors[$"transformer.h.{layer}.kv_proj.ln.weight"] = model.Tensors[$"transformer.h.{layer}.ln_1.weight"];
+        }
+    }
+
     [Theory, InlineData("kha_linear"), InlineData("kha_mlp")]
     public void Heads_that_are_mixed_by_the_identity_are_not_mixed(string fixture) => Same($"schemes/{fixture}", model =>
     {

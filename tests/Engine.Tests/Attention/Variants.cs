@@ -86,7 +86,7 @@ static class Variants
         using var folder = new TemporaryFolder();
         var model = TinyModel.Of(fixture);
         edit(model);
-        foreach (var beside in Directory.GetFiles(Fixtures.Path(fixture), "qk_rank.*")) File.Copy(beside, Path.Combine(folder.Path, Path.GetFileName(beside)));
+        foreach (var beside in ((string[])["qk_rank.*", "mla_layer_config.json"]).SelectMany(name => Directory.GetFiles(Fixtures.Path(fixture), name))) File.Copy(beside, Path.Combine(folder.Path, Path.GetFileName(beside)));
         using var harness = new DecoderHarness(Checkpoint.OpenFolder(model.WriteFolder(folder.Path)), new CpuDevice());
         return harness.Prefill(Prompt, Prompt.Length, Prompt.Length);
     }

@@ -25,6 +25,8 @@ public sealed class XEcoMla : IAttentionFamily
         var config = layer.Tensors.Companion(File)
             ?? throw new CheckpointException($"{layer.Config.Source}: the layers {layer.Prefix}* need {File} beside it, which is missing.");
         config.Ignore("num_attention_heads", "q_lora_rank", "kv_lora_rank");
+        // Said of the heads before the conversion; where every layer is converted, nobody else reads them.
+        layer.Config.Ignore("num_key_value_heads", "head_dim", "rope_theta", "rope_scaling");
         var (content, rotary, value) = (config.Int("qk_nope_head_dim"), config.Int("qk_rope_head_dim"), config.Int("v_head_dim"));
         var (queryRank, latent) = Ranks(config, layer.Layer);
         var rope = config.Rope() with { PartialFactor = 1 };
