@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Threading.Channels;
 using Serving.Cache;
+using Serving.Devices;
 using Serving.Diagnostics;
 using Serving.Model;
 using Serving.Scheduling;
@@ -152,6 +153,7 @@ sealed class EngineLoop : IDisposable
         {
             EngineLog.StepFailed(_diagnostics.Logger, exception, rows, sequences);
             Fail(step, $"A step of {rows} rows for {sequences} sequences failed: {exception.Message}");
+            if (exception is DeviceException { IsLost: true }) throw;
         }
 
         _pace.Stepped(rows, Door.Limits.MaxSequences - _scheduler.Running.Count, _clock.GetElapsedTime(started));

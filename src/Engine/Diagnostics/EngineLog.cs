@@ -8,7 +8,7 @@ static partial class EngineLog
     [LoggerMessage(1, LogLevel.Information, "Cache: {Arithmetic}. A sequence holds at most {MaxLength} tokens.")]
     public static partial void CacheReady(ILogger logger, string arithmetic, int maxLength);
 
-    [LoggerMessage(2, LogLevel.Error, "A step of {Rows} rows for {Sequences} sequences failed; they end here and the engine goes on.")]
+    [LoggerMessage(2, LogLevel.Error, "A step of {Rows} rows for {Sequences} sequences failed; they end here.")]
     public static partial void StepFailed(ILogger logger, Exception exception, int rows, int sequences);
 
     [LoggerMessage(3, LogLevel.Warning, "A sequence failed: {Error}")]

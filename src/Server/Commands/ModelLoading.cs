@@ -57,7 +57,10 @@ static partial class ModelLoading
     }
 
     /// <summary>Loads what the options name; what is wrong with it is an exception whose message is for people.</summary>
-    public static ServedModel Load(ServerOptions options, EngineDiagnostics diagnostics)
+    public static ServedModel Load(ServerOptions options, EngineDiagnostics diagnostics) => Load(options, diagnostics, CudaOptions.FromEnvironment());
+
+    /// <summary>The same, with a GPU's driver other than the one that the environment names.</summary>
+    public static ServedModel Load(ServerOptions options, EngineDiagnostics diagnostics, CudaOptions driver)
     {
         var checkpoint = Checkpoint.Open(options.Model);
         // The vocabulary and the weights each take their time, and neither needs the other.
@@ -68,9 +71,19 @@ static partial class ModelLoading
         try
         {
             draft = options.Engine.DraftModel is { } path ? Checkpoint.Open(path) : null;
-            var choice = DeviceChoice.Of(options.Engine);
+            var choice = DeviceChoice.Of(options.Engine, driver);
             device = choice.Device;
-            loaded = new LoadedModel(checkpoint, device, EngineOptionsOf(options.Engine), diagnostics, draft);
+            LoadedModel On(IDevice chosen) => new(checkpoint, chosen, EngineOptionsOf(options.Engine), diagnostics, draft);
+            try
+            {
+                loaded = On(device);
+            }
+            catch (Exception error) when (error is InsufficientMemoryException or DeviceException && choice.Instead(options.Engine, error) is { } other)
+            {
+                device.Dispose();
+                choice = other;
+                loaded = On(device = choice.Device);
+            }
             var (tokenizer, template) = text.GetAwaiter().GetResult();
             return new(options.Seed)
             {
@@ -92,12 +105,7 @@ static partial class ModelLoading
             // No file may go while it is still read.
             Task.WaitAny(text);
             if (loaded is not null) loaded.DisposeAsync().AsTask().GetAwaiter().GetResult();
-            else
-            {
-                device?.Dispose();
-                draft?.Dispose();
-                checkpoint.Dispose();
-            }
+            else foreach (var owned in (IDisposable?[])[device, draft, checkpoint]) owned?.Dispose();
             throw;
         }
     }

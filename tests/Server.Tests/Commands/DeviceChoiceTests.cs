@@ -22,6 +22,46 @@ public sealed class DeviceChoiceTests
         Assert.Contains("/nowhere/libcuda.so.1", choice.Notice);
     }
 
+    [Theory, InlineData("cuInit", 100), InlineData("nvrtcCompileProgram", 6), InlineData("cuModuleLoadDataEx", 209), InlineData("cuMemAlloc_v2", 2), InlineData("cuLaunchKernel", 719)]
+    public void Auto_takes_the_CPU_where_the_GPU_fails_and_says_why(string call, int status)
+    {
+        using var driver = new EmulatedDriver();
+        driver.Fail(call, status);
+        var choice = DeviceChoice.Of(new() { Device = "auto", Threads = 1 }, driver.Options);
+        using var device = choice.Device;
+        Assert.IsType<CpuDevice>(device);
+        Assert.StartsWith("The CPU serves, no GPU: ", choice.Notice);
+        Assert.Contains(call, choice.Notice);
+        Assert.Contains($"status {status}", choice.Notice);
+    }
+
+    [Fact]
+    public void Auto_takes_a_GPU_that_computes_right()
+    {
+        using var driver = new EmulatedDriver();
+        var choice = DeviceChoice.Of(new() { Device = "auto", Threads = 1 }, driver.Options);
+        using var device = choice.Device;
+        Assert.IsType<CudaDevice>(device);
+        Assert.Null(choice.Notice);
+    }
+
+    [Theory, InlineData(64), InlineData(32)]
+    public async Task Auto_takes_the_CPU_where_a_model_does_not_fit_into_the_GPU(int mebibytes)
+    {
+        // The second device has 16 MiB: the cache does not fit beforehand, or is refused when it is taken.
+        using var driver = new EmulatedDriver();
+        if (mebibytes == 64) driver.Fail("cuMemAlloc_v2", 2, spared: 50);
+        var options = new ServerOptions
+        {
+            Model = ModelFixtures.PathOf("hf/qwen3"),
+            Engine = new() { Device = "auto", Threads = 1, MaxLength = 64, CacheBytes = (long)mebibytes << 20 },
+        };
+        await using var model = ModelLoading.Load(options, new(), driver.Options with { Ordinal = mebibytes == 64 ? 0 : 1 });
+        Assert.Contains("The CPU serves, no GPU: ", model.Notice);
+        Assert.Contains(mebibytes == 64 ? "cuMemAlloc_v2" : "MiB", model.Notice);
+        Assert.DoesNotContain("CUDA", model.Device);
+    }
+
     [Theory, InlineData("cuda"), InlineData("cuda:1")]
     public void A_GPU_that_was_asked_for_and_cannot_be_had_is_refused_with_the_reason(string name)
     {

@@ -84,12 +84,18 @@ sealed class CudaContext : IDisposable
         return address;
     }
 
-    /// <summary>Gives memory back, once all work on it has ended.</summary>
+    /// <summary>Gives memory back, once all work on it has ended. That of a device that has failed goes with the process.</summary>
     public void Free(nint address)
     {
         if (!_memory.Remove(address)) throw new ArgumentException($"No block of this device begins at 0x{address:x}.", nameof(address));
-        Enter();
-        Driver.Free(address);
+        try
+        {
+            Enter();
+            Driver.Free(address);
+        }
+        catch (CudaException error) when (error.IsLost)
+        {
+        }
     }
 
     /// <summary>Gives everything back. A device that has failed gives nothing back any more: its memory goes with the process.</summary>

@@ -74,7 +74,7 @@ public sealed partial class CudaDevice : IDevice
         ArgumentNullException.ThrowIfNull(source);
         ShapeChecks.Load(source);
         var address = _context.Allocate(source.ByteLength);
-        _context.Stream.Load(source.Data, address, source.ByteLength);
+        _context.Stream.Send(source.Data, address, source.ByteLength);
         return new CudaMatrix(source, address);
     }
 

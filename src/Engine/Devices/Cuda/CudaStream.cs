@@ -63,15 +63,22 @@ sealed unsafe class CudaStream : IDisposable
     /// <summary>Copies host bytes to device memory; the caller's memory is free again when this returns.</summary>
     public void Send(ReadOnlySpan<byte> bytes, nint to)
     {
+        fixed (byte* from = bytes) Send((nint)from, to, bytes.Length);
+    }
+
+    /// <summary>
+    /// Copies host memory of any size, such as a mapped file, to device memory, half a ring at a time: while the device takes one half the host
+    /// fills the other. The caller's memory is free again when this returns.
+    /// </summary>
+    public void Send(nint from, nint to, long bytes)
+    {
         _context.Enter();
-        while (!bytes.IsEmpty)
+        for (int part; bytes > 0; bytes -= part, from += part, to += part)
         {
-            var part = bytes[..Math.Min(bytes.Length, HalfBytes)];
-            var at = Reserve(part.Length);
-            part.CopyTo(new Span<byte>((void*)at, part.Length));
-            _driver.CopyToDevice(at, to, part.Length, _stream);
-            bytes = bytes[part.Length..];
-            to += part.Length;
+            part = (int)Math.Min(bytes, HalfBytes);
+            var at = Reserve(part);
+            new ReadOnlySpan<byte>((void*)from, part).CopyTo(new((void*)at, part));
+            _driver.CopyToDevice(at, to, part, _stream);
         }
     }
 
@@ -84,14 +91,6 @@ sealed unsafe class CudaStream : IDisposable
             if (!bytes.IsEmpty) _driver.CopyToHost(from, (nint)to, bytes.Length, _stream);
             Finish();
         }
-    }
-
-    /// <summary>Copies host memory of any size as it lies there, and waits for it: a mapped file to its place on the device.</summary>
-    public void Load(nint from, nint to, long bytes)
-    {
-        _context.Enter();
-        _driver.CopyToDevice(from, to, bytes, _stream);
-        _driver.Synchronize(_stream);
     }
 
     /// <summary>Copies device memory.</summary>

@@ -41,7 +41,7 @@ readonly record struct DeviceChoice(IDevice Device, string? Notice = null)
                 }
                 catch (CudaException error)
                 {
-                    return new(Cpu(settings), $"The CPU serves, no GPU: {error.Message}");
+                    return new(Cpu(settings), Reason(error));
                 }
             default:
                 try
@@ -54,6 +54,14 @@ readonly record struct DeviceChoice(IDevice Device, string? Notice = null)
                 }
         }
     }
+
+    /// <summary>The CPU, where the setting leaves the choice and a model cannot be brought to the GPU that was found; null where it does not.</summary>
+    /// <param name="settings">The settings.</param>
+    /// <param name="error">Why it cannot.</param>
+    public DeviceChoice? Instead(EngineSettings settings, Exception error) =>
+        settings.Device == "auto" && Device is CudaDevice ? new(Cpu(settings), Reason(error)) : null;
+
+    static string Reason(Exception error) => $"The CPU serves, no GPU: {error.Message}";
 
     // A driver and a compiler that nobody has seen together must not answer wrongly in silence.
     static CudaDevice Tried(CudaDevice device)

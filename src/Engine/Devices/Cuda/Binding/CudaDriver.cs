@@ -116,7 +116,8 @@ sealed unsafe class CudaDriver
         {
             var (free, total) = Memory();
             throw new CudaException(
-                $"The device is out of memory: {bytes:N0} bytes were asked for, {free:N0} of {total:N0} are free. Give the cache less (--kv-cache-memory-bytes), or take a device with more.",
+                $"cuMemAlloc_v2 failed with status {status}: the device is out of memory. {bytes:N0} bytes were asked for, {free:N0} of {total:N0} are free. "
+                + "Give the cache less (--kv-cache-memory-bytes), or take a device with more.",
                 status);
         }
         Call("cuMemAlloc_v2", status);
@@ -126,11 +127,16 @@ sealed unsafe class CudaDriver
     /// <summary>Gives device memory back, once all work on it has ended.</summary>
     public void Free(nint address) => Call("cuMemFree_v2", _free((ulong)address));
 
-    /// <summary>Takes host memory that the device copies from without a stop between.</summary>
+    /// <summary>Takes host memory that the device copies from without a stop between; throws with the numbers where the system gives none.</summary>
     public nint AllocateHost(long bytes)
     {
         nint address = 0;
-        Call("cuMemHostAlloc", ((delegate* unmanaged<nint*, nuint, uint, int>)Find("cuMemHostAlloc"))(&address, (nuint)bytes, 0));
+        var status = ((delegate* unmanaged<nint*, nuint, uint, int>)Find("cuMemHostAlloc"))(&address, (nuint)bytes, 0);
+        if (status == CudaStatus.OutOfMemory)
+            throw new CudaException(
+                $"cuMemHostAlloc failed with status {status}: the system gives no {bytes:N0} bytes of host memory that is never swapped out. "
+                + "Give the process more memory, or less to --swap-space.", status);
+        Call("cuMemHostAlloc", status);
         return address;
     }
 

@@ -45,7 +45,9 @@ sealed unsafe class Nvrtc
             fixed (nint* given = memory.All(options))
                 status = ((delegate* unmanaged<nint, int, nint*, int>)Find("nvrtcCompileProgram"))(program, options.Length, given);
             if (status != 0)
-                throw new CudaException($"{name} cannot be compiled for {architecture} by NVRTC {Version} (status {status}):\n{Log(program)}", status);
+                throw new CudaException(
+                    $"{name} cannot be compiled for {architecture} by NVRTC {Version} (nvrtcCompileProgram, status {status}). "
+                    + $"SERVING_CUDA_COMPILER names another NVRTC; devices of {architecture} may need a newer one. Its log:\n{Log(program)}\n");
             return Bytes(program, "nvrtcGetCUBIN");
         }
         finally
@@ -71,7 +73,7 @@ sealed unsafe class Nvrtc
 
     static void Call(string call, int status)
     {
-        if (status != 0) throw new CudaException($"{call} failed with status {status}.", status);
+        if (status != 0) throw new CudaException($"{call} failed with status {status} of NVRTC. SERVING_CUDA_COMPILER names another one.");
     }
 
     // Texts that end with a zero, for as long as a call needs them.

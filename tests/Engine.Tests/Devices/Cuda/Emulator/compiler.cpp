@@ -1,4 +1,5 @@
 // The calls of NVRTC that the product makes. The kernels are in this library already, so an image only names their source file.
+#include "faults.h"
 #include <cstring>
 #include <string>
 
@@ -18,6 +19,11 @@ CALL nvrtcCreateProgram(Program** program, const char* source, const char* name,
 
 CALL nvrtcCompileProgram(Program* program, int, const char* const*)
 {
+    if (Status refused = emulator::refused(__func__))
+    {
+        program->log = program->name + "(7): error: refused as a test asked";
+        return refused;
+    }
     if (program->source.find("KERNEL(") == std::string::npos)
     {
         program->log = program->name + "(1): error: no kernel stands in this source";

@@ -1,7 +1,9 @@
 // The calls of libcuda that the product makes, over host memory. Work of a stream waits until somebody must see it: a host buffer that is
 // used again too early, or a result that is read too early, shows.
 #include "../../../../../src/Engine/Devices/Cuda/Kernels/common.cuh"
+#include "faults.h"
 #include "threads.h"
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -34,6 +36,9 @@ struct Device
 
 struct Block { size_t bytes; Device* device; };
 
+// What a test asked for: from some call of a name on, or of any name ("*"), each one ends with a status.
+struct Fault { Status status; long spared; };
+
 namespace
 {
     const size_t GUARD = 256;
@@ -48,6 +53,9 @@ namespace
     std::map<char*, Block> memory;
     emulator::Kernel* kernels;
     thread_local Device* current;
+    std::map<std::string, Fault> faults;
+    std::map<char*, size_t> pinned;
+    long pinned_bytes, most_pinned, pageable_copies, largest_copy, driver_version = 12040;
 
     Status run(Stream* stream)
     {
@@ -96,6 +104,14 @@ namespace
     }
 }
 
+Status emulator::refused(const char* call)
+{
+    std::lock_guard<std::recursive_mutex> alone(one_at_a_time);
+    for (const char* name : { call, "*" })
+        if (auto fault = faults.find(name); fault != faults.end() && fault->second.spared-- <= 0) return fault->second.status;
+    return SUCCESS;
+}
+
 emulator::Registered::Registered(const char* source, const char* name, Body body, unsigned argument_bytes, int most_threads)
     : Kernel{ source, name, body, argument_bytes, most_threads, kernels }
 {
@@ -104,11 +120,24 @@ emulator::Registered::Registered(const char* source, const char* name, Body body
 
 #define CALL extern "C" __attribute__((visibility("default"))) Status
 #define ENTER std::lock_guard<std::recursive_mutex> alone(one_at_a_time)
-#define NEEDS_CONTEXT ENTER; if (current == nullptr) return INVALID_CONTEXT
+#define MAY_FAIL if (Status refused = emulator::refused(__func__)) return refused
+#define NEEDS_CONTEXT ENTER; if (current == nullptr) return INVALID_CONTEXT; MAY_FAIL
 
-CALL cuInit(unsigned) { return SUCCESS; }
-CALL cuDriverGetVersion(int* version) { *version = 12040; return SUCCESS; }
-CALL cuDeviceGetCount(int* count) { *count = DEVICES; return SUCCESS; }
+// What tests ask of this driver beside what a driver is for; each copy of the library has faults and figures of its own.
+CALL emulator_fail(const char* call, Status status, long spared) { ENTER; faults[call] = { status, spared }; return SUCCESS; }
+CALL emulator_version(int version) { driver_version = version; return SUCCESS; }
+
+extern "C" __attribute__((visibility("default"))) long emulator_figure(const char* name)
+{
+    ENTER;
+    std::string wanted(name);
+    return wanted == "most pinned bytes" ? most_pinned : wanted == "pinned bytes" ? pinned_bytes
+        : wanted == "pageable copies" ? pageable_copies : wanted == "largest copy" ? largest_copy : -1;
+}
+
+CALL cuInit(unsigned) { MAY_FAIL; return SUCCESS; }
+CALL cuDriverGetVersion(int* version) { *version = (int)driver_version; return SUCCESS; }
+CALL cuDeviceGetCount(int* count) { MAY_FAIL; *count = DEVICES; return SUCCESS; }
 CALL cuDeviceGet(int* device, int ordinal) { *device = ordinal; return ordinal >= 0 && ordinal < DEVICES ? SUCCESS : INVALID_DEVICE; }
 CALL cuDeviceGetName(char* name, int length, int device) { snprintf(name, length, "%s", devices[device].name); return SUCCESS; }
 
@@ -124,7 +153,7 @@ CALL cuDeviceGetAttribute(int* value, int attribute, int device)
     }
 }
 
-CALL cuDevicePrimaryCtxRetain(void** context, int device) { *context = &devices[device]; return SUCCESS; }
+CALL cuDevicePrimaryCtxRetain(void** context, int device) { MAY_FAIL; *context = &devices[device]; return SUCCESS; }
 CALL cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
 CALL cuCtxSetCurrent(Device* context) { current = context; return SUCCESS; }
 
@@ -169,8 +198,34 @@ CALL cuMemFree_v2(u64 address)
     return current->fault;
 }
 
-CALL cuMemHostAlloc(void** address, size_t bytes, unsigned) { *address = aligned_alloc(64, (bytes + 63) / 64 * 64); return SUCCESS; }
-CALL cuMemFreeHost(void* address) { free(address); return SUCCESS; }
+CALL cuMemHostAlloc(void** address, size_t bytes, unsigned)
+{
+    NEEDS_CONTEXT;
+    *address = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    pinned[(char*)*address] = bytes;
+    most_pinned = std::max(most_pinned, pinned_bytes += (long)bytes);
+    return SUCCESS;
+}
+
+CALL cuMemFreeHost(void* address)
+{
+    NEEDS_CONTEXT;
+    run_all();
+    auto found = pinned.find((char*)address);
+    if (found == pinned.end()) return INVALID_VALUE;
+    pinned_bytes -= (long)found->second;
+    pinned.erase(found);
+    free(address);
+    return current->fault;
+}
+
+static bool is_pinned(const void* at, size_t bytes)
+{
+    auto next = pinned.upper_bound((char*)at);
+    if (next == pinned.begin()) return false;
+    --next;
+    return (char*)at + bytes <= next->first + next->second;
+}
 
 static Status copy(Stream* stream, void* to, const void* from, size_t bytes, bool to_device, bool from_device)
 {
@@ -178,7 +233,14 @@ static Status copy(Stream* stream, void* to, const void* from, size_t bytes, boo
     return later(stream, [=] { memmove(to, from, bytes); return SUCCESS; });
 }
 
-CALL cuMemcpyHtoDAsync_v2(u64 to, const void* from, size_t bytes, Stream* stream) { NEEDS_CONTEXT; return copy(stream, (void*)to, from, bytes, true, false); }
+CALL cuMemcpyHtoDAsync_v2(u64 to, const void* from, size_t bytes, Stream* stream)
+{
+    NEEDS_CONTEXT;
+    largest_copy = std::max(largest_copy, (long)bytes);
+    if (!is_pinned(from, bytes)) pageable_copies++;
+    return copy(stream, (void*)to, from, bytes, true, false);
+}
+
 CALL cuMemcpyDtoHAsync_v2(void* to, u64 from, size_t bytes, Stream* stream) { NEEDS_CONTEXT; return copy(stream, to, (void*)from, bytes, false, true); }
 CALL cuMemcpyDtoDAsync_v2(u64 to, u64 from, size_t bytes, Stream* stream) { NEEDS_CONTEXT; return copy(stream, (void*)to, (void*)from, bytes, true, true); }
 
