@@ -272,6 +272,16 @@ public static class ShapeChecks
             throw Mismatch("reach the cache", $"rows of {stream.Stride} tokens, without room for the rows that are still open");
     }
 
+    /// <summary>The arguments of <see cref="ITokenChooser.Choose"/>.</summary>
+    public static void Choose(Tensor logits, ChoiceBatch batch, int firstRow)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (logits.Heads != 1 || logits.Columns > ITokenChooser.MaxVocabulary || firstRow < 0 || firstRow + logits.Rows > batch.Rows.Length)
+            throw Mismatch("choose", $"logits {Of(logits)}, rows from {firstRow} of {batch.Rows.Length}; {ITokenChooser.MaxVocabulary} logits are the most");
+        if (batch.Masks.Length % ((logits.Columns + 63) / 64) != 0)
+            throw Mismatch("choose", $"logits {Of(logits)}, masks of {batch.Masks.Length} words together");
+    }
+
     static void Tables(int rowsPerPage, RowBatch batch, PageBatch pages)
     {
         for (var run = 0; run < batch.Runs; run++)

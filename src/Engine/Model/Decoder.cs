@@ -98,14 +98,38 @@ public sealed class Decoder : IDecoder, IDisposable
     {
         if (rows.Length > LogitRows) throw new ArgumentException($"{rows.Length} rows of logits asked for; at most {LogitRows} at a time.", nameof(rows));
         var mark = _context.Scratch.Mark();
+        var host = _logits.AsSpan(0, rows.Length * VocabularySize);
+        _device.Read(LogitsOf(rows), host);
+        _context.Scratch.Release(mark);
+        return host;
+    }
+
+    /// <inheritdoc/>
+    public bool Chooses => _device is ITokenChooser && VocabularySize <= ITokenChooser.MaxVocabulary;
+
+    /// <inheritdoc/>
+    public void Choose(ChoiceBatch choices, Span<int> chosen)
+    {
+        if (!Chooses) throw new NotSupportedException($"{_device.Description} brings logits of {VocabularySize} tokens to the host alone.");
+        var chooser = (ITokenChooser)_device;
+        for (int first = 0, count; first < choices.Rows.Length; first += count)
+        {
+            // The stream's order makes it safe to use the memory again at once.
+            var mark = _context.Scratch.Mark();
+            count = Math.Min(LogitRows, choices.Rows.Length - first);
+            chooser.Choose(LogitsOf(choices.Rows.Slice(first, count)), choices, first);
+            _context.Scratch.Release(mark);
+        }
+        chooser.Chosen(chosen);
+    }
+
+    Tensor LogitsOf(ReadOnlySpan<int> rows)
+    {
         var logits = _context.Scratch.Take(rows.Length, VocabularySize);
         _device.Multiply(_head, HeadInput(rows), _headBias, logits);
         if (_plan.LogitScale != 1) _device.Scale(logits, _plan.LogitScale, default);
         if (_plan.LogitSoftcap != 0) Cap(logits);
-        var host = _logits.AsSpan(0, rows.Length * VocabularySize);
-        _device.Read(logits, host);
-        _context.Scratch.Release(mark);
-        return host;
+        return logits;
     }
 
     void Cap(Tensor logits)

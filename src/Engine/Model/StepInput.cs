@@ -69,6 +69,15 @@ public interface IDecoder
     /// </summary>
     Span<float> Logits(ReadOnlySpan<int> rows);
 
+    /// <summary>Whether tokens can be chosen where the logits lie.</summary>
+    bool Chooses => false;
+
+    /// <summary>
+    /// Chooses tokens from rows of the last step without bringing their logits to the host: one for each choice of the batch, or a negative
+    /// number of <see cref="ChoiceBatch"/>. Throws NotSupportedException unless <see cref="Chooses"/>.
+    /// </summary>
+    void Choose(ChoiceBatch choices, Span<int> chosen) => throw new NotSupportedException("This decoder brings logits to the host alone.");
+
     /// <summary>The hidden state of a row of the last step, as it enters the output head.</summary>
     void Hidden(int row, Span<float> destination);
 

@@ -51,10 +51,12 @@ sealed class LogitEdits
             Penalise(row, options, history);
     }
 
-    static bool StopsAreMasked(SamplingOptions options, TokenHistory history) =>
+    /// <summary>Whether stop tokens may not be chosen yet.</summary>
+    public static bool StopsAreMasked(SamplingOptions options, TokenHistory history) =>
         history.Generated < options.MinTokens && options.StopTokenIds.Length > 0;
 
-    static bool HasGeneratedPenalty(SamplingOptions options) => options.PresencePenalty != 0 || options.FrequencyPenalty != 0;
+    /// <summary>Whether generated tokens are treated otherwise than those of the prompt.</summary>
+    public static bool HasGeneratedPenalty(SamplingOptions options) => options.PresencePenalty != 0 || options.FrequencyPenalty != 0;
 
     static void Ban(Span<float> row, ReadOnlySpan<int> ids)
     {
@@ -79,7 +81,8 @@ sealed class LogitEdits
         }
     }
 
-    ReadOnlySpan<ulong> AllowedMask(int length, SamplingOptions options, ITokenConstraint? constraint)
+    /// <summary>The tokens that the options' list and the constraint both allow; room must be reserved. It lives until the next call.</summary>
+    public ReadOnlySpan<ulong> AllowedMask(int length, SamplingOptions options, ITokenConstraint? constraint)
     {
         var mask = _allowed.AsSpan(0, (length + WordBits - 1) / WordBits);
         mask.Clear();

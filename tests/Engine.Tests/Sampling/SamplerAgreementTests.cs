@@ -55,7 +55,8 @@ public sealed class SamplerAgreementTests
         }
     }
 
-    static SamplingOptions Options(Random random, int vocabulary) => new SamplingOptions
+    /// <summary>Options of every kind, and histories of some tokens, at random.</summary>
+    internal static SamplingOptions Options(Random random, int vocabulary) => new SamplingOptions
     {
         Temperature = Pick(random, 1, 0.7f, 0, 1e-4f, 2, 1e6f, (float)random.NextDouble() * 2),
         TopK = random.Next(2) == 0 ? 0 : random.Next(-1, Math.Max(3, vocabulary)),
@@ -75,7 +76,7 @@ public sealed class SamplerAgreementTests
     static FrozenDictionary<int, float> Bias(Random random, int vocabulary) =>
         Ids(random, vocabulary, 4).Distinct().ToFrozenDictionary(id => id, _ => random.Next(-100, 101) / 10f);
 
-    static int[] Ids(Random random, int vocabulary, int most) =>
+    internal static int[] Ids(Random random, int vocabulary, int most) =>
         [.. Enumerable.Range(0, random.Next(Math.Min(most, vocabulary) + 1)).Select(_ => random.Next(vocabulary))];
 
     static float Pick(Random random, params float[] values) => values[random.Next(values.Length)];

@@ -6,12 +6,13 @@ namespace Serving.Devices;
 /// The operations on a GPU of NVIDIA's, from compute capability 8.0 on, over its driver alone. All work goes to one stream in the order of the
 /// calls; only <see cref="Read"/> waits for it.
 /// </summary>
-public sealed partial class CudaDevice : IDevice
+public sealed partial class CudaDevice : IDevice, ITokenChooser
 {
     readonly CudaContext _context;
     readonly Elements _elements;
     readonly Products _products;
     readonly Experts _experts;
+    readonly Choosing _choosing;
 
     /// <summary>Takes a device and makes its kernels; throws <see cref="CudaException"/> with what to do where that cannot be.</summary>
     public CudaDevice(CudaOptions options)
@@ -23,6 +24,7 @@ public sealed partial class CudaDevice : IDevice
             _elements = new(_context);
             _products = new(_context, _elements, options.Activations);
             _experts = new(_context);
+            _choosing = new(_context);
             var tables = new StepTables(_context);
             _pages = new(_context, tables);
             var kernels = new AttendKernels(_context, options.Activations);
@@ -185,6 +187,16 @@ public sealed partial class CudaDevice : IDevice
 
     /// <inheritdoc/>
     public void Softmax(Tensor vectors) => _elements.Softmax(vectors);
+
+    /// <inheritdoc/>
+    public void Choose(Tensor logits, ChoiceBatch batch, int firstRow)
+    {
+        ShapeChecks.Choose(logits, batch, firstRow);
+        _choosing.Choose(logits, batch, firstRow);
+    }
+
+    /// <inheritdoc/>
+    public void Chosen(Span<int> ids) => _choosing.Read(ids);
 
     /// <summary>Waits for the work that was asked for and gives all memory back, that of the matrices included.</summary>
     public void Dispose()

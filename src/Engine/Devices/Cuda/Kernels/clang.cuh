@@ -39,3 +39,15 @@ __device__ __forceinline__ int __shfl_down_sync(u32 lanes, int value, int delta)
 __device__ __forceinline__ float __shfl_sync(u32 lanes, float value, int lane) { return __nvvm_shfl_sync_idx_f32(lanes, value, lane, 31); }
 __device__ __forceinline__ int __shfl_sync(u32 lanes, int value, int lane) { return __nvvm_shfl_sync_idx_i32(lanes, value, lane, 31); }
 __device__ __forceinline__ u32 __ballot_sync(u32 lanes, bool value) { return __nvvm_vote_ballot_sync(lanes, value); }
+__device__ __forceinline__ u64 __shfl_xor_sync(u32 lanes, u64 value, int mask)
+{
+    u32 low = (u32)__nvvm_shfl_sync_bfly_i32(lanes, (int)value, mask, 31), high = (u32)__nvvm_shfl_sync_bfly_i32(lanes, (int)(value >> 32), mask, 31);
+    return (u64)high << 32 | low;
+}
+__device__ __forceinline__ u64 __shfl_sync(u32 lanes, u64 value, int lane)
+{
+    u32 low = (u32)__nvvm_shfl_sync_idx_i32(lanes, (int)value, lane, 31), high = (u32)__nvvm_shfl_sync_idx_i32(lanes, (int)(value >> 32), lane, 31);
+    return (u64)high << 32 | low;
+}
+__device__ __forceinline__ u32 __shfl_xor_sync(u32 lanes, u32 value, int mask) { return (u32)__nvvm_shfl_sync_bfly_i32(lanes, (int)value, mask, 31); }
+__device__ __forceinline__ u64 atomicAdd(u64* at, u64 value) { return (u64)__nvvm_atom_add_gen_ll((i64*)at, (i64)value); }

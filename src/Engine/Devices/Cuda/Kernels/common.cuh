@@ -62,7 +62,7 @@ DEVICE int warp() { return (int)threadIdx.x / WARP; }
 
 #if !defined(EMULATED)
 // The sum over a warp, in every lane, added in one order.
-DEVICE float warp_sum(float value)
+template <typename T> DEVICE T warp_sum(T value)
 {
     UNROLL
     for (int mask = WARP / 2; mask > 0; mask /= 2) value += shuffle_xor(value, mask);
@@ -103,26 +103,26 @@ template <typename T> DEVICE T warp_max(T value)
 #endif
 
 // The sum over a block of whole warps, in every thread; all threads must call it.
-DEVICE float block_sum(float value)
+template <typename T> DEVICE T block_sum(T value)
 {
-    __shared__ float sums[WARP];
+    __shared__ T sums[WARP];
     value = warp_sum(value);
     __syncthreads();
     if (lane() == 0) sums[warp()] = value;
     __syncthreads();
-    float total = 0;
+    T total = 0;
     for (int i = 0; i < (int)blockDim.x / WARP; i++) total += sums[i];
     return total;
 }
 
-DEVICE float block_max(float value)
+template <typename T> DEVICE T block_max(T value)
 {
-    __shared__ float most[WARP];
+    __shared__ T most[WARP];
     value = warp_max(value);
     __syncthreads();
     if (lane() == 0) most[warp()] = value;
     __syncthreads();
-    float result = most[0];
+    T result = most[0];
     for (int i = 1; i < (int)blockDim.x / WARP; i++) result = greatest(result, most[i]);
     return result;
 }

@@ -78,7 +78,7 @@ inline float root(float x) { return __builtin_sqrtf(x); }
 inline float rounded(float x) { return __builtin_rintf(x); }
 inline float as_float(u32 bits) { float value; memcpy(&value, &bits, 4); return value; }
 inline u32 as_bits(float value) { u32 bits; memcpy(&bits, &value, 4); return bits; }
-inline int atomicAdd(int* at, int value) { int before = *at; *at += value; return before; }
+template <typename T> inline T atomicAdd(T* at, T value) { T before = *at; *at += value; return before; }
 
 // A value of every lane folded as by shuffles with lanes 16, 8, 4, 2 and 1 away, in one meeting of the warp instead of five.
 template <typename T, typename Operation> inline void fold_lanes(T (&values)[32], Operation operation)
@@ -91,14 +91,14 @@ template <typename T, typename Operation> inline void fold_lanes(T (&values)[32]
     }
 }
 
-inline float warp_sum(float value)
+template <typename T> inline T warp_sum(T value)
 {
     emulator::together(&value, [](void* const (&parts)[32], int)
     {
-        float values[32];
-        for (int lane = 0; lane < 32; lane++) values[lane] = *(float*)parts[lane];
-        fold_lanes(values, [](float a, float b) { return a + b; });
-        for (int lane = 0; lane < 32; lane++) *(float*)parts[lane] = values[lane];
+        T values[32];
+        for (int lane = 0; lane < 32; lane++) values[lane] = *(T*)parts[lane];
+        fold_lanes(values, [](T a, T b) { return a + b; });
+        for (int lane = 0; lane < 32; lane++) *(T*)parts[lane] = values[lane];
     });
     return value;
 }
