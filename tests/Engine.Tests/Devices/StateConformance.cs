@@ -17,6 +17,7 @@ public abstract class StateConformance(Func<int, IDevice> create) : DeviceConfor
         ["fold of 2 x 17 by 3"] = (34, (lab, ids, state, batch, places) => Sum(lab, ids, state, batch, places, new(1, 1, 3), 2, 17)),
         ["delta rule of 3 x 12 x 20"] = (720, (lab, ids, state, batch, places) => Delta(lab, ids, state, batch, places, 3, 12, 20)),
         ["delta rule of 2 x 33 x 16"] = (1056, (lab, ids, state, batch, places) => Delta(lab, ids, state, batch, places, 2, 33, 16)),
+        ["delta rule of 2 x 20 x 84"] = (3360, (lab, ids, state, batch, places) => Delta(lab, ids, state, batch, places, 2, 20, 84)),
     };
 
     [Theory, MemberData(nameof(Updates))]

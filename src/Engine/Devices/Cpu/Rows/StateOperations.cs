@@ -154,36 +154,87 @@ sealed unsafe class StateOperations(WorkerTeam team)
             }
         }
 
-        [SkipLocalsInit]
+        // Values of a row that are in hand at once: their sums stay in registers of any class, and whole lines of memory are read.
+        const int Wide = 4 * Lanes.Count;
+
         readonly void Step(int row, int head, float* memory, int keys, int values)
         {
             float* query = Rows.Query.At(row, head), key = Rows.Key.At(row, head), decay = Rows.LogDecay.At(row, head);
             float* value = Rows.Value.At(row, head), result = Destination.At(row, head);
             var strength = Rows.Strength.At(row, head / Rows.Strength.Width)[head % Rows.Strength.Width];
+            var j = 0;
+            for (; j <= values - Wide; j += Wide) Step(memory + j, keys, values, query, key, decay, strength, value + j, result + j);
+            for (; j < values; j += Lanes.Count)
+                Step(memory + j, keys, values, query, key, decay, strength, value + j, result + j, Math.Min(Lanes.Count, values - j));
+        }
+
+        // What is known is read from the faded memory without writing it; then it fades again, is written and read.
+        [SkipLocalsInit, MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        static void Step(float* memory, int keys, int stride, float* query, float* key, float* decay, float strength, float* value, float* result)
+        {
             var factors = stackalloc float[Lanes.Count];
-            // A block of values at a time, so that what is known, what is new and what is read stay in registers.
-            for (var j = 0; j < values; j += Lanes.Count)
+            Vector512<float> a = default, b = default, c = default, d = default;
+            var at = memory;
+            for (var i = 0; i < keys; i++, at += stride)
             {
-                var here = Math.Min(Lanes.Count, values - j);
-                var known = Vector512<float>.Zero;
-                var at = memory + j;
-                for (var i = 0; i < keys; i++, at += values)
-                {
-                    if (i % Lanes.Count == 0) Lanes.Exp(Load(decay + i, Math.Min(Lanes.Count, keys - i))).Store(factors);
-                    var faded = Load(at, here) * factors[i % Lanes.Count];
-                    Store(faded, at, here);
-                    known = Vector512.MultiplyAddEstimate(faded, Vector512.Create(key[i]), known);
-                }
-                var (news, read) = ((Load(value + j, here) - known) * strength, Vector512<float>.Zero);
-                at = memory + j;
-                for (var i = 0; i < keys; i++, at += values)
-                {
-                    var written = Vector512.MultiplyAddEstimate(news, Vector512.Create(key[i]), Load(at, here));
-                    Store(written, at, here);
-                    read = Vector512.MultiplyAddEstimate(written, Vector512.Create(query[i]), read);
-                }
-                Store(read, result + j, here);
+                if (i % Lanes.Count == 0) Lanes.Exp(Load(decay + i, Math.Min(Lanes.Count, keys - i))).Store(factors);
+                var (factor, weight) = (Vector512.Create(factors[i % Lanes.Count]), Vector512.Create(key[i]));
+                a = Vector512.MultiplyAddEstimate(Vector512.Load(at) * factor, weight, a);
+                b = Vector512.MultiplyAddEstimate(Vector512.Load(at + 16) * factor, weight, b);
+                c = Vector512.MultiplyAddEstimate(Vector512.Load(at + 32) * factor, weight, c);
+                d = Vector512.MultiplyAddEstimate(Vector512.Load(at + 48) * factor, weight, d);
             }
+            (a, b) = ((Vector512.Load(value) - a) * strength, (Vector512.Load(value + 16) - b) * strength);
+            (c, d) = ((Vector512.Load(value + 32) - c) * strength, (Vector512.Load(value + 48) - d) * strength);
+            Vector512<float> p = default, q = default, r = default, s = default;
+            at = memory;
+            for (var i = 0; i < keys; i++, at += stride)
+            {
+                if (i % Lanes.Count == 0) Lanes.Exp(Load(decay + i, Math.Min(Lanes.Count, keys - i))).Store(factors);
+                var (factor, weight, asked) = (Vector512.Create(factors[i % Lanes.Count]), Vector512.Create(key[i]), Vector512.Create(query[i]));
+                Write(at, factor, a, weight, asked, ref p);
+                Write(at + 16, factor, b, weight, asked, ref q);
+                Write(at + 32, factor, c, weight, asked, ref r);
+                Write(at + 48, factor, d, weight, asked, ref s);
+            }
+            p.Store(result);
+            q.Store(result + 16);
+            r.Store(result + 32);
+            s.Store(result + 48);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void Write(float* at, Vector512<float> factor, Vector512<float> news, Vector512<float> key, Vector512<float> query, ref Vector512<float> read)
+        {
+            var written = Vector512.MultiplyAddEstimate(news, key, Vector512.Load(at) * factor);
+            written.Store(at);
+            read = Vector512.MultiplyAddEstimate(written, query, read);
+        }
+
+        // Sixteen values at a time or fewer, the same sums: where values are not many.
+        [SkipLocalsInit]
+        static void Step(
+            float* memory, int keys, int stride, float* query, float* key, float* decay, float strength, float* value, float* result, int count)
+        {
+            var factors = stackalloc float[Lanes.Count];
+            var (known, read) = (Vector512<float>.Zero, Vector512<float>.Zero);
+            var at = memory;
+            for (var i = 0; i < keys; i++, at += stride)
+            {
+                if (i % Lanes.Count == 0) Lanes.Exp(Load(decay + i, Math.Min(Lanes.Count, keys - i))).Store(factors);
+                var faded = Load(at, count) * factors[i % Lanes.Count];
+                Store(faded, at, count);
+                known = Vector512.MultiplyAddEstimate(faded, Vector512.Create(key[i]), known);
+            }
+            var news = (Load(value, count) - known) * strength;
+            at = memory;
+            for (var i = 0; i < keys; i++, at += stride)
+            {
+                var written = Vector512.MultiplyAddEstimate(news, Vector512.Create(key[i]), Load(at, count));
+                Store(written, at, count);
+                read = Vector512.MultiplyAddEstimate(written, Vector512.Create(query[i]), read);
+            }
+            Store(read, result, count);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
