@@ -20,6 +20,9 @@ public sealed record AttendCase(AttendShape Shape, int PageRows, RowFormat Type)
     /// <summary>Ids that tokens may have, where they are cached.</summary>
     public int Ids { get; init; }
 
+    /// <summary>Vectors of values that a token leaves; 0 for one a group.</summary>
+    public int ValueGroups { get; init; }
+
     /// <summary>The rule with the tensors it names.</summary>
     public static ScoreRule Rules(DeviceLab lab, ScoreRule rule, int sinks, int turned, bool interleaved, RowBatch batch)
     {

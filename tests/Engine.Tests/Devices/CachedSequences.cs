@@ -28,7 +28,7 @@ public sealed class CachedSequences
         [
             (shape.Groups, what.KeyWidth),
             (1, shape.RotaryWidth),
-            (shape.Groups, shape.ValueInMain ? 0 : shape.ValueWidth),
+            (what.ValueGroups > 0 ? what.ValueGroups : shape.Groups, shape.ValueInMain ? 0 : shape.ValueWidth),
             (1, shape.SharedValueWidth),
             (1, what.Ids > 0 ? 1 : 0),
         ];

@@ -37,7 +37,7 @@ public sealed record ExpandedCase(int Heads, int Groups, int Latent, int Rotary,
     public AttendCase Cached => new(
         CachesValues ? new(Heads, Groups, Latent, Rotary, Value, false, Shared) : new(Heads, Groups, Latent, Rotary, Latent, true), PageRows, Type)
     {
-        Rule = Rule, Sinks = Sinks, Ids = Embedded > 0 ? ExpandedConformance.Ids : 0,
+        Rule = Rule, Sinks = Sinks, Ids = Embedded > 0 ? ExpandedConformance.Ids : 0, ValueGroups = CachesValues ? Heads : 0,
     };
 }
 
@@ -91,6 +91,10 @@ public abstract class ExpandedConformance(Func<int, IDevice> create, Func<Expand
         new ExpandedCase(4, 2, 24, 0, 3, CacheType.Int8) { Key = 20, Value = 33, Embedded = 7, Span = GateSpan.Part, Turned = 20 },
         new ExpandedCase(3, 1, 24, 8, 16, CacheType.Fp8) { Key = 33, Value = 16, Embedded = 16, Rule = new(0.2f, Window: 7), Sinks = true },
         new ExpandedCase(4, 4, 24, 0, 16, CacheType.BFloat16) { Key = 20, Value = 33, CachesValues = true, Rule = new(0.3f, Chunk: 24) },
+        new ExpandedCase(6, 2, 64, 8, 3, CacheType.Int8)
+        {
+            Key = 44, Value = 20, Turned = 24, CachesValues = true, Shared = 12, Weights = StoredType.Q8_0, Rule = new(0.2f, Window: 7), Sinks = true,
+        },
     ];
 
     [Theory, MemberData(nameof(Cases)), MemberData(nameof(KeyCases))]

@@ -196,8 +196,13 @@ public sealed unsafe class CpuDevice : IDevice
     {
         ShapeChecks.AttendExpanded(expansion, cached, batch, pages);
         ShapeChecks.Attend(expansion.ShapeOver(cached), rule, batch, main, rotary, destination);
+        if (expansion.Values is null)
+        {
+            _attending.Attend(Own(expansion.Keys), rule, main, rotary, cached, batch, pages, destination);
+            return;
+        }
         var gate = expansion.Gate is { } rows ? new CpuGate(Own(rows.Embedding), Own(rows.Keys), Own(rows.Values), rows.Norm) : null;
-        _expanding.Attend(rule, Own(expansion.Keys), expansion.Values is null ? null : Own(expansion.Values), gate, main, rotary, cached, batch, pages, destination);
+        _expanding.Attend(rule, Own(expansion.Keys), Own(expansion.Values), gate, main, rotary, cached, batch, pages, destination);
     }
 
     /// <inheritdoc/>

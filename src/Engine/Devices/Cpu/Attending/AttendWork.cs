@@ -54,6 +54,21 @@ unsafe struct AttendUnit
 /// <param name="Row">Where among them those begin that were asked for.</param>
 readonly record struct SharedBlock(int Start, int Rows, int Row);
 
+/// <summary>
+/// Matrices that rebuild a head's keys from latents while a tile is read, as floats: [head][panel of 32 outputs][row block][block][row][32].
+/// </summary>
+readonly unsafe struct KeyMap(float* rows, int inputsPadded, int outputsPadded)
+{
+    /// <summary>True where keys are cached as they are.</summary>
+    public bool IsEmpty => rows is null;
+
+    /// <summary>Width of a latent, in whole blocks.</summary>
+    public int InputsPadded => inputsPadded;
+
+    /// <summary>The row block of a head that begins with an output.</summary>
+    public float* At(int head, int output) => rows + ((long)head * outputsPadded + output) * inputsPadded;
+}
+
 /// <summary>An attention operation as its workers see it.</summary>
 unsafe struct AttendWork
 {
@@ -70,6 +85,7 @@ unsafe struct AttendWork
     public ScoreRule Rule;
     public Tensor Main, Rotary, Destination;
     public AttendRows Cached;
+    public KeyMap Map;
     public AttendUnit* Units;
     public byte* Scratch;
     public long ScratchOfWorker;
@@ -101,8 +117,17 @@ unsafe struct AttendWork
     /// <summary>Width of a value, each part in whole panels.</summary>
     public readonly int ValuePadded => OwnValuePadded + SharedValuePadded;
 
-    /// <summary>Floats of the rows of a tile that turn before they are keys, or are spread over the parts of their classes.</summary>
-    public readonly int TurnFloats => Rule.Turn.IsEmpty && Shape.Classes == 0 ? 0 : TileRows * MainPadded;
+    /// <summary>Width of the angles by which keys turn, in whole blocks.</summary>
+    public readonly int AnglePadded => PanelSize.Blocks(Rule.Turn.Angles.Columns) * PanelSize.Block;
+
+    /// <summary>Floats of the rows of a tile that are spread over the parts of their classes.</summary>
+    public readonly int SpreadFloats => Shape.Classes == 0 ? 0 : TileRows * MainPadded;
+
+    /// <summary>Floats of the latents of a tile of which keys are rebuilt.</summary>
+    public readonly int LatentFloats => Map.IsEmpty ? 0 : TileRows * Map.InputsPadded;
+
+    /// <summary>Floats of the angles of a tile's positions.</summary>
+    public readonly int AngleFloats => Rule.Turn.IsEmpty ? 0 : TileRows * AnglePadded;
 
     /// <summary>Floats of the state of as many queries, in one group or several.</summary>
     public readonly long StateFloats(int queries) => queries * (long)(ValuePadded + 2 * PanelSize.Block);
@@ -133,9 +158,9 @@ unsafe struct AttendWork
     public readonly int ScaleFloats => Math.Max(
         Math.Max(ScalesOf(Cached.Main), ScalesOf(Cached.Rotary)), Math.Max(ScalesOf(Cached.Value), ScalesOf(Cached.SharedValue)));
 
-    /// <summary>Floats that cover the longest stored row.</summary>
-    public readonly int ZeroFloats => Math.Max(
-        Math.Max(Cached.Main.VectorBytes, Cached.Rotary.VectorBytes), Math.Max(Cached.Value.VectorBytes, Cached.SharedValue.VectorBytes)) / sizeof(float) + 1;
+    /// <summary>Floats that cover the longest stored row, or the angles of a position.</summary>
+    public readonly int ZeroFloats => Math.Max(AngleFloats / TileRows, Math.Max(
+        Math.Max(Cached.Main.VectorBytes, Cached.Rotary.VectorBytes), Math.Max(Cached.Value.VectorBytes, Cached.SharedValue.VectorBytes)) / sizeof(float) + 1);
 
     // Those of each group, and one more before the first.
     static int ScalesOf(in PagedRows stream) => (stream.Format.Scales(stream.Width) + 1) * PanelSize.Outputs;
@@ -143,5 +168,5 @@ unsafe struct AttendWork
     /// <summary>Bytes of a worker's scratch.</summary>
     public readonly long ScratchBytes =>
         (2 * StateFloats(UnitQueries) + UnitQueries * (long)KeyPadded + TileRows * (long)(KeyPadded + ValuePadded)
-        + TileRows * PanelSize.Rows + TurnFloats + ScaleFloats + ZeroFloats + PanelSize.Block) / PanelSize.Block * PanelSize.Block * sizeof(float);
+        + TileRows * PanelSize.Rows + SpreadFloats + LatentFloats + AngleFloats + ScaleFloats + ZeroFloats + PanelSize.Block) / PanelSize.Block * PanelSize.Block * sizeof(float);
 }

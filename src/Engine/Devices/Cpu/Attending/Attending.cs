@@ -9,13 +9,28 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
     // Partial states that may wait to be merged: 16 MiB.
     const long StateFloats = 4 << 20;
 
-    readonly Scratch _tables = new(), _workers = new(), _states = new();
+    readonly Scratch _tables = new(), _workers = new(), _states = new(), _maps = new();
     AttendUnit[] _units = new AttendUnit[64];
     int _count;
 
-    /// <summary>Runs the operation; see <see cref="IDevice.Attend"/>.</summary>
+    /// <summary>
+    /// Runs the operation over cached values and keys that each tile of rows rebuilds of their latents; see <see cref="IDevice.AttendExpanded"/>.
+    /// </summary>
+    public void Attend(CpuMatrix keys, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
+    {
+        var (inputs, outputs) = (keys.Blocks * PanelSize.Block, keys.Panels * PanelSize.Outputs);
+        var rows = (float*)_maps.Take((long)keys.Stack * outputs * inputs * sizeof(float));
+        keys.Format.Lay(team, keys, rows);
+        Attend(new Expansion(keys, null).ShapeOver(cached), rule, new(rows, inputs, outputs), main, rotary, cached, batch, pages, destination);
+    }
+
+    /// <summary>Runs the operation over rows as they are cached; see <see cref="IDevice.Attend"/>.</summary>
     public void Attend(
-        AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
+        AttendShape shape, ScoreRule rule, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination) =>
+        Attend(shape, rule, default, main, rotary, cached, batch, pages, destination);
+
+    void Attend(
+        AttendShape shape, ScoreRule rule, KeyMap map, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages, Tensor destination)
     {
         Cut(shape, cached.Main.IsStrided, batch, pages);
         if (_count == 0) return;
@@ -23,7 +38,7 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
         {
             var work = new AttendWork
             {
-                Shape = shape, Rule = rule, Main = main, Rotary = rotary, Destination = destination, Cached = cached, Units = units,
+                Shape = shape, Rule = rule, Map = map, Main = main, Rotary = rotary, Destination = destination, Cached = cached, Units = units,
             };
             work.ScratchOfWorker = work.ScratchBytes;
             work.Scratch = _workers.Take(work.ScratchOfWorker * team.Workers);
@@ -50,6 +65,7 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
         _tables.Dispose();
         _workers.Dispose();
         _states.Dispose();
+        _maps.Dispose();
     }
 
     void InWaves(in AttendWork work, int spans, int wave, long size)

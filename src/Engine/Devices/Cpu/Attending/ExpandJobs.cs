@@ -23,8 +23,6 @@ unsafe struct GatherJob : IJob
             var at = Rows + (long)place * Stride;
             at = Widen(Cached.Main, page, row, at);
             at = Widen(Cached.Rotary, page, row, at);
-            at = Widen(Cached.Value, page, row, at);
-            at = Widen(Cached.SharedValue, page, row, at);
             Widen(Cached.Ids, page, row, at);
         }
     }

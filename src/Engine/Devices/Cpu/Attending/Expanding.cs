@@ -13,7 +13,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
 
     /// <summary>Runs the operation; see <see cref="IDevice.AttendExpanded"/>.</summary>
     public void Attend(
-        ScoreRule rule, CpuMatrix keys, CpuMatrix? values, CpuGate? gate, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages,
+        ScoreRule rule, CpuMatrix keys, CpuMatrix values, CpuGate? gate, Tensor main, Tensor rotary, AttendRows cached, RowBatch batch, PageBatch pages,
         Tensor destination)
     {
         var shape = new Expansion(keys, values).ShapeOver(cached);
@@ -81,7 +81,7 @@ sealed unsafe class Expanding(WorkerTeam team, Products products, RowOperations 
         {
             var latents = rows.Latents(group, count);
             products.Multiply(rows.Keys[group], latents, default, rows.Side(rows.Paged.Main, group, count));
-            if (rows.Values is not null) products.Multiply(rows.Values[group], latents, default, rows.Side(rows.Paged.Value, group, count));
+            products.Multiply(rows.Values[group], latents, default, rows.Side(rows.Paged.Value, group, count));
         }
     }
 

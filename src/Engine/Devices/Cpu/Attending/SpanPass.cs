@@ -8,7 +8,7 @@ unsafe ref struct SpanPass
 {
     readonly AttendWork _work;
     readonly AttendUnit _unit;
-    readonly float* _queries, _rotary, _keys, _values, _scores, _turned, _scales, _zeros;
+    readonly float* _queries, _rotary, _keys, _values, _scores, _spread, _latents, _angles, _scales, _zeros;
     int _panels;
     // Blocks of a tile's own parts that may hold anything but zeros.
     (int First, int End) _blocks;
@@ -25,8 +25,10 @@ unsafe ref struct SpanPass
         _keys = _queries + (long)AttendWork.UnitQueries * work.KeyPadded;
         _values = _keys + (long)AttendWork.TileRows * work.KeyPadded;
         _scores = _values + (long)AttendWork.TileRows * work.ValuePadded;
-        _turned = _scores + AttendWork.TileRows * PanelSize.Rows;
-        _scales = _turned + work.TurnFloats;
+        _spread = _scores + AttendWork.TileRows * PanelSize.Rows;
+        _latents = _spread + work.SpreadFloats;
+        _angles = _latents + work.LatentFloats;
+        _scales = _angles + work.AngleFloats;
         _zeros = _scales + work.ScaleFloats;
         new Span<float>(_zeros, work.ZeroFloats).Clear();
         Lay();
@@ -140,10 +142,20 @@ unsafe ref struct SpanPass
             Find(_work.Cached.SharedValue, 0, tile, first, count, rows);
             TileRows.Values(_work.Cached.SharedValue, rows, count, _work.Shape.SharedValueWidth, _values + AttendWork.TileRows * _work.OwnValuePadded, _scales);
         }
+        if (!_work.Rule.Turn.IsEmpty) BringAngles(tile, first, count, rows);
         if (_work.Shape.RotaryWidth == 0) return;
         Find(_work.Cached.Rotary, 0, tile, first, count, rows);
         TileRows.Keys(
             _work.Cached.Rotary, rows, count, _work.Shape.RotaryWidth, _keys + _work.MainPadded * PanelSize.Outputs, (long)_work.KeyPadded * PanelSize.Outputs, _scales);
+    }
+
+    // Angles of a tile's positions, laid out as keys are: a tile's keys turn by them in every group.
+    readonly void BringAngles(int tile, int first, int count, nint* rows)
+    {
+        var angles = _work.Rule.Turn.Angles;
+        for (var i = 0; i < count; i++) rows[i] = tile + i < first || tile + i > _unit.Last ? (nint)_zeros : (nint)angles.At(tile + i);
+        TileRows.Keys(
+            new(angles.Address, 0, 1, 1, angles.Columns, CacheType.Float32), rows, count, angles.Columns, _angles, (long)_work.AnglePadded * PanelSize.Outputs, _scales);
     }
 
     [SkipLocalsInit]
@@ -153,10 +165,13 @@ unsafe ref struct SpanPass
         var stride = (long)_work.KeyPadded * PanelSize.Outputs;
         var count = _panels * PanelSize.Outputs;
         var main = _work.Cached.Main;
-        Find(main, _unit.Group + group, tile, first, count, rows);
+        Find(main, (_unit.Group + group) / (_work.Shape.Groups / main.Groups), tile, first, count, rows);
         if (_work.Shape.Classes > 0) main = Spread(rows, count, tile, first);
-        if (_work.Rule.Turn.IsEmpty) TileRows.Keys(main, rows, count, _work.Shape.MainWidth, _keys, stride, _scales);
-        else Turned(rows, count, tile, stride);
+        if (_work.Map.IsEmpty) TileRows.Keys(main, rows, count, _work.Shape.MainWidth, _keys, stride, _scales);
+        else Rebuild(main, rows, count, _unit.Group + group, stride);
+        if (!_work.Rule.Turn.IsEmpty)
+            for (var panel = 0; panel < _panels; panel++)
+                Rotation.Turn(_keys + panel * stride, _angles + panel * _work.AnglePadded * PanelSize.Outputs, _work.Rule.Turn);
         var values = _work.Shape.ValueInMain ? main : _work.Cached.Value;
         if (!_work.Shape.ValueInMain) Find(values, _unit.Group + group, tile, first, count, rows);
         TileRows.Values(values, rows, count, _work.Shape.ValueWidth, _values, _scales);
@@ -174,11 +189,11 @@ unsafe ref struct SpanPass
         var (main, ids, width) = (_work.Cached.Main, _work.Cached.Ids, _work.Shape.MainWidth);
         var classes = stackalloc nint[AttendWork.TileRows];
         Find(ids, 0, tile, first, count, classes);
-        new Span<float>(_turned, count * width).Clear();
+        new Span<float>(_spread, count * width).Clear();
         var (least, most) = (_work.Shape.Classes, 0);
         for (var i = 0; i < count; i++)
         {
-            var row = _turned + (long)i * width;
+            var row = _spread + (long)i * width;
             var read = rows[i];
             rows[i] = (nint)row;
             if (read == (nint)_zeros) continue;
@@ -189,25 +204,31 @@ unsafe ref struct SpanPass
             row[main.Width] = 1;
         }
         _blocks = (least * (main.Width + 1) / PanelSize.Block, PanelSize.Blocks((most + 1) * (main.Width + 1)));
-        return new((nint)_turned, 0, 1, 1, width, CacheType.Float32);
+        return new((nint)_spread, 0, 1, 1, width, CacheType.Float32);
     }
 
-    // Keys that turn when they are read: widened, turned by the angles of their positions, then laid out as keys.
-    readonly void Turned(nint* rows, int count, int tile, long stride)
+    // Keys of one head from its latents: rows of its map meet the tile as queries do, and leave a panel of keys.
+    readonly void Rebuild(in PagedRows main, nint* rows, int count, int head, long stride)
     {
-        var (main, turn, width) = (_work.Cached.Main, _work.Rule.Turn, _work.Shape.MainWidth);
-        var turned = stackalloc nint[AttendWork.TileRows];
-        for (var i = 0; i < count; i++)
+        var (map, blocks) = (_work.Map, PanelSize.Blocks(main.Width));
+        TileRows.Keys(main, rows, count, main.Width, _latents, (long)blocks * PanelSize.Block * PanelSize.Outputs, _scales);
+        for (var panel = 0; panel < _panels; panel++)
         {
-            var row = _turned + (long)i * width;
-            turned[i] = (nint)row;
-            RowReading.Widen(main, (byte*)rows[i], width, row);
-            if (rows[i] == (nint)_zeros) continue;
-            var pairs = turn.Angles.Columns / 2;
-            var angles = turn.Angles.At(tile + i);
-            Rotation.Turn(row, angles, angles + pairs, pairs, turn.Interleaved);
+            var keys = _keys + panel * stride;
+            new Span<float>(keys, _work.MainPadded * PanelSize.Outputs).Clear();
+            for (var first = 0; first < _work.Shape.MainWidth; first += PanelSize.Outputs)
+            {
+                var outputs = Math.Min(PanelSize.Outputs, _work.Shape.MainWidth - first);
+                var parts = RowBlocks.Count(outputs);
+                for (var part = 0; part < parts; part++)
+                {
+                    var start = RowBlocks.Start(outputs, parts, part);
+                    PanelKernel.Run<WidePanel<F32Panel>>(
+                        RowBlocks.Start(outputs, parts, part + 1) - start, map.At(head, first + start), null, (byte*)_latents, panel * blocks, blocks,
+                        keys + (first + start) * PanelSize.Outputs);
+                }
+            }
         }
-        TileRows.Keys(new((nint)_turned, 0, 1, 1, width, CacheType.Float32), turned, count, width, _keys, stride, _scales);
     }
 
     // Some queries of a group, or all of several groups. Shared parts come first in scores, and an element's sums run block by block, so that

@@ -4,20 +4,19 @@ namespace Serving.Devices.Cpu;
 /// Scratch for one span: all cached rows widened to floats, and the keys and values that are rebuilt, a position after the other.
 /// A head's vector is filled up to whole panels, as products write them.
 /// </summary>
-unsafe struct SpanRows(CpuMatrix keys, CpuMatrix? values, CpuGate? gate, in AttendRows cached)
+unsafe struct SpanRows(CpuMatrix keys, CpuMatrix values, CpuGate? gate, in AttendRows cached)
 {
     const int Rows = AttendWork.SpanRows;
 
-    readonly int _groups = cached.Main.Groups, _latent = cached.Main.Width, _rotary = cached.Rotary.Width;
-    readonly int _cachedValue = cached.Value.Width, _shared = cached.SharedValue.Width, _ids = cached.Ids.Width;
+    readonly int _groups = cached.Main.Groups, _latent = cached.Main.Width, _rotary = cached.Rotary.Width, _ids = cached.Ids.Width;
     readonly int _embedded = gate is null ? 0 : gate.Embedding.Inputs;
-    readonly int _key = keys.Panels * PanelSize.Outputs, _value = values is null ? 0 : values.Panels * PanelSize.Outputs, _heads = keys.Stack;
+    readonly int _key = keys.Panels * PanelSize.Outputs, _value = values.Panels * PanelSize.Outputs, _heads = keys.Stack;
 
     /// <summary>The key matrices of each group's heads, side by side.</summary>
     public readonly CpuMatrix[] Keys { get; } = keys.SideBySide(cached.Main.Groups);
 
-    /// <summary>The value matrices of each group's heads, side by side; null where values are cached.</summary>
-    public readonly CpuMatrix[]? Values { get; } = values?.SideBySide(cached.Main.Groups);
+    /// <summary>The value matrices of each group's heads, side by side.</summary>
+    public readonly CpuMatrix[] Values { get; } = values.SideBySide(cached.Main.Groups);
 
     /// <summary>Bytes of the scratch.</summary>
     public readonly long Bytes => (long)Rows * (GatheredFloats + RebuiltFloats * (_embedded > 0 ? 2 : 1) + _embedded) * sizeof(float);
@@ -25,11 +24,11 @@ unsafe struct SpanRows(CpuMatrix keys, CpuMatrix? values, CpuGate? gate, in Atte
     /// <summary>Keys, rotary rows and values as streams of one row a page.</summary>
     public AttendRows Paged { get; private set; }
 
-    /// <summary>Latents, then the rotary row, values and the shared value, of each position.</summary>
+    /// <summary>Latents, then the rotary row and the id, of each position.</summary>
     public float* Gathered { get; private set; }
 
     /// <summary>Floats of a position's cached rows.</summary>
-    public readonly int GatheredFloats => _groups * _latent + _rotary + _heads * _cachedValue + _shared + _ids;
+    public readonly int GatheredFloats => _groups * _latent + _rotary + _ids;
 
     readonly int RebuiltFloats => _heads * (_key + _value);
 
@@ -38,13 +37,10 @@ unsafe struct SpanRows(CpuMatrix keys, CpuMatrix? values, CpuGate? gate, in Atte
     {
         Gathered = (float*)memory;
         var rebuilt = Gathered + (long)Rows * GatheredFloats;
-        var rotary = Gathered + _groups * _latent;
-        var value = rotary + _rotary;
         Paged = new(
             Stream(rebuilt, _heads, _key, _heads * _key),
-            Stream(rotary, 1, _rotary, GatheredFloats),
-            _value > 0 ? Stream(rebuilt + (long)Rows * _heads * _key, _heads, _value, _heads * _value) : Stream(value, _heads, _cachedValue, GatheredFloats),
-            Stream(value + _heads * _cachedValue, 1, _shared, GatheredFloats));
+            Stream(Gathered + _groups * _latent, 1, _rotary, GatheredFloats),
+            Stream(rebuilt + (long)Rows * _heads * _key, _heads, _value, _heads * _value));
     }
 
     /// <summary>The first values of every rebuilt key.</summary>

@@ -29,6 +29,9 @@ abstract unsafe class PanelFormat
     /// <summary>Runs a product, on the caller alone where a team would not pay.</summary>
     public abstract void Multiply(WorkerTeam team, ref Product product, int parts, bool alone);
 
+    /// <summary>Lays all outputs of a matrix or stack out as rows that meet panels: floats [panel][row block][block][row][32].</summary>
+    public abstract void Lay(WorkerTeam team, CpuMatrix matrix, float* rows);
+
     /// <summary>values = the row of one lane; <paramref name="wide"/> has room for a widened block.</summary>
     public abstract void Unpack(byte* panel, int lane, int inputs, byte* wide, float* values);
 }
@@ -49,6 +52,16 @@ sealed unsafe class PanelFormat<TPanel> : PanelFormat where TPanel : struct, IPa
             Source = (byte*)source.Data, RowBytes = source.RowBytes, ChunkBytes = source.Type.BytesOf(256),
             Panels = (byte*)matrix.Address, PanelBytes = matrix.PanelBytes,
             Outputs = matrix.Outputs, Inputs = matrix.Inputs, PanelsOfMatrix = matrix.Panels,
+        };
+        team.Run(ref job, matrix.Panels * matrix.Stack);
+    }
+
+    public override void Lay(WorkerTeam team, CpuMatrix matrix, float* rows)
+    {
+        var job = new LayPanelJob<TPanel>
+        {
+            Panels = (byte*)matrix.Address, PanelBytes = matrix.PanelBytes, Blocks = matrix.Blocks, Outputs = matrix.Outputs, PanelsOfMatrix = matrix.Panels,
+            Rows = rows,
         };
         team.Run(ref job, matrix.Panels * matrix.Stack);
     }
@@ -89,6 +102,34 @@ unsafe struct PackJob<TPanel> : IJob where TPanel : struct, IPanel
         {
             var panel = TPanel.At(Panels + part * PanelBytes, input / PanelSize.Block);
             for (var lane = 0; lane < lanes; lane++) TPanel.Pack(rows + lane * RowBytes, Math.Min(Chunk, Inputs - input), panel, lane);
+        }
+    }
+}
+
+/// <summary>Lays the outputs of one panel a part.</summary>
+unsafe struct LayPanelJob<TPanel> : IJob where TPanel : struct, IPanel
+{
+    public byte* Panels;
+    public long PanelBytes;
+    public int Blocks, Outputs, PanelsOfMatrix;
+    public float* Rows;
+
+    public readonly void Run(int part, int worker)
+    {
+        var wide = stackalloc byte[(int)WidePanel<TPanel>.BytesOf(1)];
+        var lanes = Math.Min(PanelSize.Outputs, Outputs - part % PanelsOfMatrix * PanelSize.Outputs);
+        var rows = Rows + (long)part * PanelSize.Outputs * Blocks * PanelSize.Block;
+        var parts = RowBlocks.Count(lanes);
+        for (var block = 0; block < Blocks; block++)
+        {
+            WidePanel<TPanel>.Widen(Panels + part * PanelBytes, block, 1, wide);
+            for (var i = 0; i < parts; i++)
+            {
+                var start = RowBlocks.Start(lanes, parts, i);
+                var count = RowBlocks.Start(lanes, parts, i + 1) - start;
+                for (var row = 0; row < count; row++)
+                    WidePanel<TPanel>.Pick(wide, start + row, rows + ((long)start * Blocks + block * count + row) * PanelSize.Block);
+            }
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Serving.Devices.Cpu;
@@ -31,6 +32,25 @@ static unsafe class Rotation
             var (x, y) = (vector[pair], vector[pairs + pair]);
             vector[pair] = x * cosines[pair] - y * sines[pair];
             vector[pairs + pair] = x * sines[pair] + y * cosines[pair];
+        }
+    }
+
+    /// <summary>Keys of 32 rows in the lanes [width x 32] turn by their rows' angles, laid out alike; the same arithmetic.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Turn(float* keys, float* angles, in KeyTurn turn)
+    {
+        var pairs = turn.Angles.Columns / 2;
+        var (step, apart) = turn.Interleaved ? (2, 1) : (1, pairs);
+        for (var pair = 0; pair < pairs; pair++, angles += PanelSize.Outputs)
+        {
+            var first = keys + pair * step * PanelSize.Outputs;
+            for (var lane = 0; lane < PanelSize.Outputs; lane += Lanes.Count)
+            {
+                var (x, y) = (Vector512.Load(first + lane), Vector512.Load(first + apart * PanelSize.Outputs + lane));
+                var (cosine, sine) = (Vector512.Load(angles + lane), Vector512.Load(angles + pairs * PanelSize.Outputs + lane));
+                (x * cosine - y * sine).Store(first + lane);
+                (x * sine + y * cosine).Store(first + apart * PanelSize.Outputs + lane);
+            }
         }
     }
 }
