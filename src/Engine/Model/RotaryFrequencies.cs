@@ -10,9 +10,8 @@ public static class RotaryFrequencies
     public static RotaryPlan Plan(this RopeConfig rope, int width)
     {
         var turned = (int)(width * rope.PartialFactor) / 2 * 2;
-        if (turned > width)
-            throw new CheckpointException($"A rotary embedding turns {turned} of {width} values; its partial factor {rope.PartialFactor} is above 1.");
-        if (turned < 2) throw new CheckpointException($"A rotary embedding turns at least 2 values; {rope.PartialFactor} of {width} are {turned}.");
+        if (turned < 2 || turned > width)
+            throw new CheckpointException($"A rotary embedding turns {turned} of {width} values, by partial_rotary_factor = {rope.PartialFactor} of head_dim or of a rotary width of {width}; expected 2 to {width}.");
         var theta = rope.Kind == RopeKind.DynamicAlpha ? rope.Theta * Math.Pow(rope.Alpha, turned / (turned - 2.0)) : rope.Theta;
         double[] plain = [.. Enumerable.Range(0, turned / 2).Select(i => Math.Pow(theta, -2.0 * i / turned))];
         if (rope.Sections is { IsDefaultOrEmpty: false } sections && (sections.Length != 3 || sections.Any(count => count < 0) || sections.Sum(count => (long)count) != turned / 2))

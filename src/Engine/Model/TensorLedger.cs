@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.IO.Enumeration;
 using Serving.Devices;
 
@@ -38,6 +39,9 @@ public sealed class TensorLedger(Checkpoint checkpoint)
 
     /// <summary>The values of a tensor of bytes in a file beside the weights.</summary>
     public byte[] CompanionBytes(string fileName, string tensor) => checkpoint.CompanionBytes(fileName, tensor);
+
+    /// <summary>Sizes of a tensor, outermost first; null where it is missing or of a type that is not served.</summary>
+    public ImmutableArray<int>? ShapeOf(string name) => checkpoint.Tensors.TryGetValue(name, out var tensor) ? tensor.Shape : null;
 
     /// <summary>The whole tensor, which must have the given shape and not have been taken before.</summary>
     public StoredTensor Take(string name, params ReadOnlySpan<int> shape)

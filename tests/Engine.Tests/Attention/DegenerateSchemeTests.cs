@@ -99,11 +99,12 @@ public sealed class DegenerateSchemeTests
         }
     }
 
-    [Fact]
-    public void A_list_in_which_every_layer_shares_with_itself_is_grouped_attention() => Same("schemes/cla", model =>
+    [Theory, InlineData(true), InlineData(false)]
+    public void A_list_in_which_every_layer_shares_with_itself_is_grouped_attention(bool listed) => Same("schemes/cla", model =>
     {
         OwnRows(model);
-        model.Config["sharing_pattern"] = new JsonArray(0, 1, 2, 3);
+        if (listed) model.Config["sharing_pattern"] = new JsonArray(0, 1, 2, 3);
+        else model.Forget("sharing_pattern");
     },
     model =>
     {

@@ -18,9 +18,15 @@ public sealed class BadSchemeTests
         cla|sharing_pattern|[0,0]|sharing_pattern is [0, 0]|layer 2
         cla|mlp_blocks|[]|mlp_blocks|every layer
         cla|sequence_mixer_blocks|-|sequence_mixer_blocks|every layer
+        cla|sharing_pattern|[0,1,2,3]|sharing_pattern is [0, 1, 2, 3]|layer 1|no kv_proj.kv_attn.weight
+        cla|sharing_pattern|[0,0,0,0]|sharing_pattern is [0, 0, 0, 0]|layer 2|it has kv_proj.kv_attn.weight
+        cla_hunyuan|cla_share_factor|1|cla_share_factor is 1|layer 1|no k_proj.weight
+        cla_hunyuan|cla_share_factor|7|cla_share_factor is 7|layer 2|k_proj.weight
         cla_hunyuan|cla_share_factor|0|cla_share_factor is 0|positive
         cla_hunyuan|cla_share_factor|-|cla_share_factor is missing
         clla|layer_types|["full_attention","sliding_attention","full_attention","full_attention"]|sliding_window is missing
+        clla|layer_share_factor|-|layer_share_factor is missing
+        clla|layer_share_factor|1|layer_share_factor is 1|layer 1|no kv_a_proj_with_mqa.weight
         clla|layer_share_factor|0|layer_share_factor is 0|1 to
         clla|rope_key|"own"|rope_key is "own"|shared_with_latent, per_layer
         eg_mla|gate_site|"before"|gate_site is "before"|after_up, latent
@@ -32,6 +38,7 @@ public sealed class BadSchemeTests
         gta|rope_dim|400|rope_dim is 400|a part of head_dim
         gta|num_key_value_heads|4|num_key_value_heads is 4|divisor
         kha_linear|kha_value|"cubic"|kha_value is "cubic"|linear
+        kha_linear|use_qk_norm|false|use_qk_norm is False|q_norm.weight
         kv_head_svd|source_key_value_heads|7|source_key_value_heads is 7
         lrkv|kv_residual_rank|13|kv_residual_rank is 13|1 to 12, the width of a head
         lrkv|kv_residual_rank|0|kv_residual_rank is 0|1 to
@@ -49,6 +56,15 @@ public sealed class BadSchemeTests
         mka|mka_l2_decode|"reset"|mka_l2_decode is "reset"|"carry"
         mka_full|ema_beta|-0.5|ema_beta is -0.5|below 1
         mla|kv_lora_rank|0|kv_lora_rank is 0|1 to
+        mha2mla_bias|mha2mla.uniform_start_point|-1|uniform_start_point is -1|0 or more
+        mla|kv_lora_rank|1000000|the configuration asks for|kv_lora_rank = 1000000
+        mha2mla|mha2mla.low_rank|7|the configuration asks for|mha2mla.low_rank = 7
+        x_ecomla|head_dim|11|the configuration asks for|head_dim = 11
+        mla|rope_scaling.factor|0|rope_scaling.factor is 0|positive
+        mla|rope_scaling.beta_fast|-1|rope_scaling.beta_fast is -1|positive
+        mla|rope_theta|-1|rope_theta|positive
+        mlra_4|n_embd|0|n_embd is 0|1 to
+        mlra_4|n_embd|60|asks for [144, 60]|n_embd = 60
         mla|qk_rope_head_dim|7|qk_rope_head_dim is 7|even
         mlra_4|kv_lora_rank|29|kv_lora_rank is 29|4 latents of equal width
         moas|gqa_kv_heads|3|gqa_kv_heads is 3|divisor
@@ -56,7 +72,7 @@ public sealed class BadSchemeTests
         moas|position_embedding_type|"rope"|position_embedding_type is "rope"|"learned"
         moas_rope|position_embedding_type|"learned"|position_embedding_type is "learned"|no tensor model.embed_positions.weight
         mtla|layer_share_factor|0|layer_share_factor is 0|1 to
-        mtla|layer_share_factor|2|hypernet_down|not used
+        mtla|layer_share_factor|2|layer_share_factor is 2|layer 1|wkv_a.weight
         mtla|sliding_window|9|window of 9 tokens cuts rows of 2
         mtla|down_rate|0|down_rate is 0|1 to 4096
         mtla|kv_lora_rank|23|kv_lora_rank is 23|even number
@@ -66,6 +82,8 @@ public sealed class BadSchemeTests
         sqa|att_num_query_groups|5|att_num_query_groups is 5|divisor or a multiple
         sqa|att_type|"mha"|att_type is "mha"|sqa
         tucker_shared|rope_scaling|{"type":"longrope","short_factor":[1,1,1,1,1,1,1,1],"long_factor":[2,2,2,2,2,2,2,2],"original_max_position_embeddings":64}|turn alike in sequences of any length|LongRoPE
+        tucker|softmax_scale|0|softmax_scale is 0|positive
+        x_ecomla|rope_scaling.high_freq_factor|1|high_freq_factor is 1|more than low_freq_factor = 1
         tucker|tucker_query_ranks|[4,18]|tucker_query_ranks|three positive ranks
         tucker_shared|tucker_value_ranks|[3,20,14]|tucker_value_ranks is [3, 20, 14]|16 as the last rank
         hf/kimi_linear|linear_head_dim|0|linear_head_dim is 0|1 to 1024

@@ -16,7 +16,7 @@ public sealed class Cla : IAttentionFamily
     public string Name => "CLA";
 
     /// <inheritdoc/>
-    public bool Describes(AttentionContext layer) => layer.Config.Bool("use_cla", false) || layer.Config.Has("sharing_pattern");
+    public bool Describes(AttentionContext layer) => layer.Config.Bool("use_cla", false) || layer.Has("sequence_mixer.q_attn.weight");
 
     /// <inheritdoc/>
     public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
@@ -29,8 +29,8 @@ public sealed class Cla : IAttentionFamily
     {
         var (heads, groups, width, config) = (layer.Heads, layer.Groups, layer.HeadWidth, layer.Config);
         if (groups < 1 || heads % groups != 0) throw config.Wrong("num_key_value_heads", $"{groups}", $"a divisor of the {heads} query heads");
-        var listed = config.Has("sharing_pattern");
-        var owner = listed ? Listed(layer) : Grouped(layer);
+        var listed = layer.Has("sequence_mixer.q_attn.weight");
+        var owner = listed ? Listed(layer) : LayerGroups.Owner(layer, "cla_share_factor", "k_proj.weight");
         var (key, value, query, output) = listed ? OfRawInput(layer) : OfNormedInput(layer);
         return new()
         {
@@ -51,17 +51,13 @@ public sealed class Cla : IAttentionFamily
 
     static int Listed(AttentionContext layer)
     {
-        var (config, pattern) = (layer.Config, layer.Config.Ints("sharing_pattern")!);
-        return layer.Layer < pattern.Length && pattern[layer.Layer] is >= 0 and var owner && owner <= layer.Layer && pattern[owner] == owner
-            ? owner
-            : throw config.Wrong("sharing_pattern", $"[{string.Join(", ", pattern)}]", $"for layer {layer.Layer} the number of itself or of an earlier layer that reads its own rows");
-    }
-
-    static int Grouped(AttentionContext layer)
-    {
-        var share = layer.Config.Int("cla_share_factor");
-        if (share < 1) throw layer.Config.Wrong("cla_share_factor", $"{share}", "a positive number of layers");
-        return layer.Layer - layer.Layer % share;
+        // Without a list every layer reads its own rows, as the authors' configuration has it.
+        if (layer.Config.Ints("sharing_pattern") is not { } pattern) return layer.Layer;
+        var (makes, found) = (layer.Has("kv_proj.kv_attn.weight"), $"[{string.Join(", ", pattern)}]");
+        if (layer.Layer >= pattern.Length || pattern[layer.Layer] is not (>= 0 and var owner) || owner > layer.Layer || pattern[owner] != owner)
+            throw layer.Config.Wrong("sharing_pattern", found, $"for layer {layer.Layer} the number of itself or of an earlier layer that reads its own rows");
+        return makes == (owner == layer.Layer) ? owner
+            : throw layer.Config.Wrong("sharing_pattern", found, $"for layer {layer.Layer} {(makes ? "its own number, as it has" : "another layer's number, as it has no")} kv_proj.kv_attn.weight");
     }
 
     static (Projection Key, Projection Value, Projection Query, Projection Output) OfRawInput(AttentionContext layer)

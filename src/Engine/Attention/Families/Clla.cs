@@ -12,6 +12,8 @@ public sealed class Clla : IAttentionFamily
 {
     const float LatentEpsilon = 1e-6f;
 
+    const string Share = "layer_share_factor";
+
     /// <inheritdoc/>
     public string Name => "CLLA";
 
@@ -19,7 +21,10 @@ public sealed class Clla : IAttentionFamily
     public ImmutableArray<string> ModelTypes => ["clla"];
 
     /// <inheritdoc/>
-    public bool Describes(AttentionContext layer) => layer.Config.Has("layer_share_factor") && !layer.Has("wkv_b.weight");
+    public bool Describes(AttentionContext layer) => Shares(layer) && !layer.Has("wkv_b.weight");
+
+    /// <summary>Whether the configuration says that layers share latents, or names the family.</summary>
+    public static bool Shares(AttentionContext layer) => layer.Config.Has(Share) || layer.Config.ModelType == "clla";
 
     /// <inheritdoc/>
     public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
@@ -30,10 +35,8 @@ public sealed class Clla : IAttentionFamily
     /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
-        var (config, plan) = (layer.Config, new Mla().Plan(layer));
-        var share = config.Int("layer_share_factor");
-        if (share < 1) throw config.Wrong("layer_share_factor", $"{share}", "a positive number of layers");
-        var (owner, own) = (layer.Layer - layer.Layer % share, config.OneOf("rope_key", "shared_with_latent", "per_layer") == "per_layer");
+        var (config, owner) = (layer.Config, LayerGroups.Owner(layer, Share, "kv_a_proj_with_mqa.weight", "kv_a_proj.weight"));
+        var (plan, own) = (new Mla().Plan(layer), config.OneOf("rope_key", "shared_with_latent", "per_layer") == "per_layer");
         var (latent, rotary) = (plan.Stream("latent"), plan.Stream("rotary"));
         if (owner == layer.Layer && config.Bool("latent_norm", true) != layer.Has("kv_a_layernorm.weight"))
             throw config.Wrong("latent_norm", $"{config.Bool("latent_norm", true)}", "what the tensors say");

@@ -17,6 +17,7 @@ static class KeptPairs
         var source = layer.Rotary?.Invoke(width) ?? throw layer.Config.Wrong("mha2mla", "set", "a source model whose heads turn");
         var half = width / 2;
         var (start, table) = (keys.Int("uniform_start_point", 0), keys.TextOrNull("qk_tensor_path"));
+        if (start < 0) throw keys.Wrong("uniform_start_point", $"{start}", "0 or more");
         IEnumerable<int> All(int group) => keys.OneOf("partial_rope_version", "high", "low", "uniform", "2-norm", "mkl") switch
         {
             "high" => Enumerable.Range(0, kept),

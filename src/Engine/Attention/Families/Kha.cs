@@ -30,7 +30,8 @@ public sealed class Kha : IAttentionFamily
         var (plan, width) = (new Mha().Plan(layer), layer.HeadWidth);
         var mixed = layer.Config.Bool("kha_query_key", true);
         var value = layer.Config.OneOf("kha_value", "linear", "mlp", "none");
-        layer.Config.Ignore("use_qk_norm");
+        if (layer.Config.BoolOrNull("use_qk_norm") is { } normed && normed != layer.Has("q_norm.weight"))
+            throw layer.Config.Wrong("use_qk_norm", $"{normed}", $"{!normed}, as layer {layer.Layer} has {(normed ? "no " : "")}q_norm.weight");
         var (query, key, cached) = (mixed ? Mix("q") : null, mixed ? Mix("k") : null, plan.Stream("value"));
         return plan with
         {

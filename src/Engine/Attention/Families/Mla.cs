@@ -22,7 +22,7 @@ public sealed class Mla : IAttentionFamily
     /// <inheritdoc/>
     public bool Describes(AttentionContext layer) =>
         layer.Has("kv_a_proj_with_mqa.weight") && (layer.Has("kv_b_proj.weight") || layer.Has("k_b_proj.weight")) 
-        && !layer.Config.Has("layer_share_factor") && !Kha.Mixes(layer) && !EgMla.Gates(layer);
+        && !Clla.Shares(layer) && !Kha.Mixes(layer) && !EgMla.Gates(layer);
 
     /// <inheritdoc/>
     public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>

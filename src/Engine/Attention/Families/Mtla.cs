@@ -59,12 +59,8 @@ public sealed class Mtla : IAttentionFamily
             Rows = layer.Rows,
         };
         // A layer that borrows rows makes none, and folds none.
-        var share = config.Int(Share, 1);
-        return layer.Layer % share == 0 ? plan : plan with
-        {
-            States = [],
-            Streams = [.. plan.Streams.Select(stream => stream with { OwnedBy = layer.Layer - layer.Layer % share })],
-        };
+        var owner = config.Has(Share) ? LayerGroups.Owner(layer, Share, "wkv_a.weight") : layer.Layer;
+        return owner == layer.Layer ? plan : plan with { States = [], Streams = [.. plan.Streams.Select(stream => stream with { OwnedBy = owner })] };
     }
 
     static Projection Query(AttentionContext layer, int outputs, int content)

@@ -36,6 +36,8 @@ public sealed class Tucker : IAttentionFamily
         var turn = config.Bool("latent_rope", true) ? layer.Rotate(query[2]) : null;
         var queries = MadeMatrix.Below(Cores("q", query).Select(core => core.Transpose()));
         var outputs = MadeMatrix.Below(Cores("o", value).Select(core => core.Transpose())).Transpose();
+        var scale = config.FloatOrNull("softmax_scale");
+        if (scale <= 0) throw config.Wrong("softmax_scale", $"{scale}", "a positive number, or null");
         return new()
         {
             Streams =
@@ -47,7 +49,7 @@ public sealed class Tucker : IAttentionFamily
             {
                 Value = shared ? null : "value",
                 Turn = shared ? turn?.Rotary : null,
-                Scale = layer.Scale ?? config.FloatOrNull("softmax_scale") ?? 1 / MathF.Sqrt((float)hidden / heads),
+                Scale = layer.Scale ?? scale ?? 1 / MathF.Sqrt((float)hidden / heads),
                 Output = Projection.Of(Step.Linear.From(outputs), layer.Linear("o_proj", hidden, value[1])),
             },
             Rows = layer.Rows,

@@ -12,14 +12,15 @@ public sealed class ModelConfig
     readonly string _prefix;
     readonly HashSet<string> _read;
     readonly HashSet<string> _opened;
+    readonly SortedDictionary<string, int> _numbers;
 
     /// <summary>Wraps the root object of <paramref name="source"/>, a path for messages.</summary>
-    public ModelConfig(JsonElement root, string source) : this(root, source, "", [], [])
+    public ModelConfig(JsonElement root, string source) : this(root, source, "", [], [], new(StringComparer.Ordinal))
     {
     }
 
-    ModelConfig(JsonElement value, string source, string prefix, HashSet<string> read, HashSet<string> opened) =>
-        (_object, Source, _prefix, _read, _opened) = (value, source, prefix, read, opened);
+    ModelConfig(JsonElement value, string source, string prefix, HashSet<string> read, HashSet<string> opened, SortedDictionary<string, int> numbers) =>
+        (_object, Source, _prefix, _read, _opened, _numbers) = (value, source, prefix, read, opened, numbers);
 
     /// <summary>The file it was read from.</summary>
     public string Source { get; }
@@ -32,6 +33,9 @@ public sealed class ModelConfig
 
     /// <summary>The keys of this object as they stand in the file, old names and null values included.</summary>
     public IEnumerable<string> Keys => _object.EnumerateObject().Select(property => property.Name);
+
+    /// <summary>The whole numbers that were read so far, but for those in lists, by the names that the file has for them.</summary>
+    public IReadOnlyDictionary<string, int> Numbers => _numbers;
 
     /// <summary>Whether the key, or an older name of it, is there and not null. Asking counts as reading only if it is there.</summary>
     public bool Has(string key) => Find(key) is { ValueKind: not JsonValueKind.Null };
@@ -139,7 +143,16 @@ public sealed class ModelConfig
 
     /// <summary>An error about the value of a key: the file, the key, what was found and what is allowed.</summary>
     public CheckpointException Wrong(string key, string found, string allowed) =>
-        new($"{Source}: {_prefix}{key} is {found}; expected {allowed}.");
+        new($"{Source}: {_prefix}{InFile(key)} is {found}; expected {allowed}.");
+
+    /// <summary>The name that the file has for a key, or for the list of one of its items; the key itself where it has none.</summary>
+    string InFile(string key)
+    {
+        var name = key.Split('[')[0];
+        return _object.ValueKind == JsonValueKind.Object && OldKeys.NamesOf(name).FirstOrDefault(old => _object.TryGetProperty(old, out _)) is { } found
+            ? found + key[name.Length..]
+            : key;
+    }
 
     IEnumerable<string> Unread(JsonElement value, string prefix)
     {
@@ -190,7 +203,7 @@ public sealed class ModelConfig
         if (value.ValueKind != JsonValueKind.Object)
             throw Wrong(key, JsonFile.Quote(value), "an object");
         _opened.Add(_prefix + key.Split('[')[0]);
-        return new(value, Source, $"{_prefix}{key}.", _read, _opened);
+        return new(value, Source, $"{_prefix}{key}.", _read, _opened, _numbers);
     }
 
     T[]? List<T>(string key, Func<string, JsonElement, T> convert)
@@ -207,9 +220,10 @@ public sealed class ModelConfig
         // Some writers store whole numbers as 8.0.
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out var number) || number != Math.Floor(number) || Math.Abs(number) > int.MaxValue)
             throw Wrong(key, JsonFile.Quote(value), "a whole number of at most 32 bits");
-        return KeyBounds.Of(key) is { } bounds && (number < bounds.Least || number > bounds.Most)
-            ? throw Wrong(key, $"{(int)number}", $"{bounds.Least} to {bounds.Most}")
-            : (int)number;
+        if (KeyBounds.Of(key) is { } bounds && (number < bounds.Least || number > bounds.Most))
+            throw Wrong(key, $"{(int)number}", $"{bounds.Least} to {bounds.Most}");
+        if (!key.Contains('[')) _numbers[_prefix + InFile(key)] = (int)number;
+        return (int)number;
     }
 
     float ToFloat(string key, JsonElement value) =>

@@ -17,6 +17,7 @@ public static class RopeKeys
         var rope = config.ObjectOrNull("rope_parameters") is { } parameters ? New(config, parameters, layerType)
             : absentTheta is { } theta && config.FloatOrNull("rope_theta") is null ? new(RopeKind.Default, theta)
             : Old(config, layerType);
+        if (!(rope.Theta > 0)) throw new CheckpointException($"{config.Source}: the base of the rotary frequencies (rope_theta) is {rope.Theta}; expected a positive number.");
         return rope with
         {
             Interleaved = config.Bool("rope_interleave", false),
@@ -66,7 +67,7 @@ public static class RopeKeys
         var rope = name switch
         {
             "default" or "mrope" => new(RopeKind.Default, theta),
-            "linear" => new(RopeKind.Linear, theta) { Factor = keys.Float("factor") },
+            "linear" => new(RopeKind.Linear, theta) { Factor = Positive(keys, "factor") },
             "llama3" => Llama3(keys, theta),
             "su" or "longrope" => LongRope(config, keys, theta),
             // Early Phi-3 files call their two lists yarn.
@@ -77,20 +78,28 @@ public static class RopeKeys
         return rope with { PartialFactor = partial, Sections = [.. keys.Ints("mrope_section") ?? []] };
     }
 
+    static float Positive(ModelConfig keys, string key, float? absent = null)
+    {
+        var value = absent is { } some ? keys.Float(key, some) : keys.Float(key);
+        return value > 0 ? value : throw keys.Wrong(key, $"{value}", "a positive number");
+    }
+
     static RopeConfig Llama3(ModelConfig keys, float theta) => new(RopeKind.Llama3, theta)
     {
-        Factor = keys.Float("factor"),
-        LowFrequencyFactor = keys.Float("low_freq_factor"),
-        HighFrequencyFactor = keys.Float("high_freq_factor"),
+        Factor = Positive(keys, "factor"),
+        LowFrequencyFactor = Positive(keys, "low_freq_factor"),
+        HighFrequencyFactor = keys.Float("high_freq_factor") is var high && high > keys.Float("low_freq_factor")
+            ? high
+            : throw keys.Wrong("high_freq_factor", $"{high}", $"more than low_freq_factor = {keys.Float("low_freq_factor")}"),
         OriginalPositions = keys.Int("original_max_position_embeddings"),
     };
 
     static RopeConfig Yarn(ModelConfig config, ModelConfig keys, float theta) => new(RopeKind.Yarn, theta)
     {
-        Factor = keys.Float("factor"),
+        Factor = Positive(keys, "factor"),
         OriginalPositions = keys.IntOrNull("original_max_position_embeddings") ?? config.Int("max_position_embeddings"),
-        BetaFast = keys.Float("beta_fast", 32),
-        BetaSlow = keys.Float("beta_slow", 1),
+        BetaFast = Positive(keys, "beta_fast", 32),
+        BetaSlow = Positive(keys, "beta_slow", 1),
         Truncate = keys.Bool("truncate", true),
         // GGUF files hold a tenth of it, of models whose two weights are equal.
         Mscale = keys.FloatOrNull("mscale") ?? 10 * keys.FloatOrNull("yarn_log_multiplier"),
@@ -121,6 +130,6 @@ public static class RopeKeys
     static RopeConfig DynamicAlpha(ModelConfig keys, float theta)
     {
         keys.Ignore("factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim");
-        return new(RopeKind.DynamicAlpha, theta) { Alpha = keys.Float("alpha") };
+        return new(RopeKind.DynamicAlpha, theta) { Alpha = Positive(keys, "alpha") };
     }
 }

@@ -25,7 +25,7 @@ public static class ModelTypes
         new QwenMoe(), new SmolLm3(), new StableLm(), new Step3(), new Step3p7(), new Youtu(), new Zaya(),
     ];
 
-    /// <summary>The model of a checkpoint as data. Every key of the configuration was understood, or it is an error.</summary>
+    /// <summary>The model of a checkpoint as data. Every key of the configuration was understood and its sizes are those of the tensors, or it is an error.</summary>
     public static ModelPlan Plan(ModelSource source)
     {
         var name = source.Config.ModelType;
@@ -40,6 +40,7 @@ public static class ModelTypes
             if (block.Plan is RoutedFeedForward { Rule: var rule } && !rule.CanBeMet)
                 throw new CheckpointException(
                     $"{source.Config.Source}: {rule.Chosen} of {rule.Experts} experts in {rule.KeptGroups} of {rule.Groups} groups cannot be chosen.");
+        PlannedTensors.Agree(plan, source);
         return plan;
     }
 
