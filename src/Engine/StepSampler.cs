@@ -141,8 +141,8 @@ sealed class StepSampler(IDecoder decoder)
 }
 
 /// <summary>
-/// The choices of a step that the decoder is asked for. Whoever wants log-probabilities or typical tokens, or has guesses under a constraint,
-/// is not among them: for these the host reads the logits.
+/// The choices of a step that the decoder is asked for. Whoever wants log-probabilities or typical tokens is not among them: for these the
+/// host reads the logits.
 /// </summary>
 sealed class AskedChoices(IDecoder decoder)
 {
@@ -184,22 +184,10 @@ sealed class AskedChoices(IDecoder decoder)
     {
         var end = sequence.Computed + sequence.Rows;
         if (end < sequence.Settled || sequence.Known.Length == sequence.LengthLimit || !CanBeAsked(sequence)) return false;
-        var (first, said) = (_asked.Count, 0);
+        var first = _asked.Count;
         try
         {
-            for (var position = sequence.Settled - 1; position < end; position++)
-            {
-                if (position >= sequence.Settled)
-                {
-                    sequence.History.Add(sequence.Known[position]);
-                    said++;
-                }
-
-                _batch.AddRow(firstRow + position - sequence.Computed);
-                Ask(sequence, sequence, position);
-                foreach (var fork in sequence.Forks) Ask(fork, sequence, position);
-            }
-
+            Ask(sequence, firstRow - sequence.Computed, end);
             return true;
         }
         catch (Exception) when (sequence.Constraint is not null)
@@ -207,10 +195,6 @@ sealed class AskedChoices(IDecoder decoder)
             // The host meets the same fault, and tells of it.
             _asked.RemoveRange(first, _asked.Count - first);
             return false;
-        }
-        finally
-        {
-            if (said > 0) sequence.History.Remove(sequence.Known.Slice(sequence.Settled, said));
         }
     }
 
@@ -224,7 +208,36 @@ sealed class AskedChoices(IDecoder decoder)
 
     static bool CanBeAsked(Sequence sequence) =>
         sequence.Sampling.Logprobs is null && (sequence.Sampling.TypicalP == 1 || sequence.Sampling.IsGreedy)
-        && (sequence.Drafted == 0 || (sequence.Constraint is null && sequence.Forks.Length == 0));
+        && (sequence.Drafted == 0 || sequence.Forks.Length == 0);
+
+    void Ask(Sequence sequence, int rowOfFirst, int end)
+    {
+        var (constraint, said, accepted) = (sequence.Constraint, 0, 0);
+        try
+        {
+            for (var position = sequence.Settled - 1; position < end; position++)
+            {
+                if (position >= sequence.Settled)
+                {
+                    // What the constraint refuses is not chosen, and where it ends nothing follows.
+                    if (constraint?.Accept(sequence.Known[position]) == false) break;
+                    accepted++;
+                    if (constraint is { Ended: true }) break;
+                    sequence.History.Add(sequence.Known[position]);
+                    said++;
+                }
+
+                _batch.AddRow(rowOfFirst + position);
+                Ask(sequence, sequence, position);
+                foreach (var fork in sequence.Forks) Ask(fork, sequence, position);
+            }
+        }
+        finally
+        {
+            if (said > 0) sequence.History.Remove(sequence.Known.Slice(sequence.Settled, said));
+            if (accepted > 0) constraint?.Rollback(accepted);
+        }
+    }
 
     void Ask(Sequence sequence, Sequence lead, int position) =>
         _asked.Add((sequence, lead, position, _terms.Add(_batch, sequence.Sampling, lead.History, sequence.Constraint)));

@@ -19,5 +19,6 @@ public sealed class DeviceTrialTests
         using var oracle = new ReferenceDevice();
         using var device = CudaEmulator.Device();
         Assert.InRange(DeviceTrial.Difference(device, oracle), 0, 0.01);
+        Assert.Equal(0, DeviceTrial.WrongChoices(device));
     }
 }

@@ -22,6 +22,52 @@ public static class DeviceTrial
         return double.IsNaN(difference) ? double.PositiveInfinity : difference;
     }
 
+    /// <summary>How many choices of tokens are wrong, of rows whose answers are plain to see; none where a device leaves them to the host.</summary>
+    public static int WrongChoices(IDevice device)
+    {
+        if (device is not ITokenChooser chooser) return 0;
+        const int Tokens = 3000, Kept = 5;
+        var plain = new ChoiceTerms { Least = double.NegativeInfinity, InverseTemperature = 1, TopP = 1, Repetition = 1, Mask = -1 };
+        var (batch, right) = (new ChoiceBatch(), new List<int>());
+        // Equal tokens, so that shares are counts of ids.
+        batch.AddRow(0);
+        foreach (var uniform in new[] { 0, 0.3, 0.999 })
+        {
+            Choose(plain with { Uniform = uniform }, (int)(uniform * Tokens));
+            Choose(plain with { Uniform = uniform, TopK = 70 }, (int)(uniform * 70));
+            Choose(plain with { Uniform = uniform, TopP = 0.5f }, (int)(uniform * Tokens / 2));
+        }
+        batch.AddBans([0, 1]);
+        batch.AddCount(2, 1);
+        Choose(plain with { TopK = 1, Presence = 1 }, 3);
+        batch.AddBias(77, 2);
+        Choose(plain with { TopK = 1 }, 77);
+        var mask = new ulong[(Tokens + 63) / 64];
+        mask[^2] = 2;
+        Choose(plain with { Mask = batch.AddMask(mask), Uniform = 0.5 }, (mask.Length - 2) * 64 + 1);
+        // Different tokens in no order, of which the best, made nearly equal, are drawn from by id.
+        batch.AddRow(1);
+        Choose(plain with { TopK = 1 }, 0);
+        int[] best = [.. Enumerable.Range(0, Tokens).Where(id => Rank(id) < Kept)];
+        for (var i = 0; i < Kept; i++) Choose(plain with { TopK = Kept, InverseTemperature = 1e-3f, Uniform = (i + 0.5) / Kept }, best[i]);
+
+        using var drawn = new DrawnTensors(device);
+        var logits = drawn.Vectors(2, 1, Tokens);
+        device.Write([.. new float[Tokens], .. Enumerable.Range(0, Tokens).Select(id => -0.01f * Rank(id))], logits);
+        chooser.Choose(logits, batch, 0);
+        var chosen = new int[right.Count];
+        chooser.Chosen(chosen);
+        return chosen.Zip(right).Count(pair => pair.First != pair.Second);
+
+        static int Rank(int id) => id * 7 % Tokens;
+
+        void Choose(ChoiceTerms terms, int answer)
+        {
+            batch.Add(terms);
+            right.Add(answer);
+        }
+    }
+
     static float[] Compute(IDevice device)
     {
         using var drawn = new DrawnTensors(device);

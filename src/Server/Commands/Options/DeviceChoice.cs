@@ -71,6 +71,8 @@ readonly record struct DeviceChoice(IDevice Device, string? Notice = null)
             using var oracle = new ReferenceDevice();
             if (DeviceTrial.Difference(device, oracle) is > DeviceTrial.Tolerance and var difference)
                 throw new CudaException($"{device.Description} computes wrong numbers: a trial's result is off by {difference:P0} of its greatest value. Another driver may help.");
+            if (DeviceTrial.WrongChoices(device) is > 0 and var wrong)
+                throw new CudaException($"{device.Description} chooses wrong tokens: {wrong} of a trial whose answers are known. Another driver may help.");
             return device;
         }
         catch

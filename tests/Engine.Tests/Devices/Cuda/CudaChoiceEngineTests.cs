@@ -30,7 +30,9 @@ public sealed class CudaChoiceEngineTests : IDisposable
         Assert.Equal(host.Count, device.Count);
         for (var i = 0; i < host.Count; i++) Assert.True(host[i] == device[i], $"{what}, request {i}: {device[i]}, on the host {host[i]}");
         Assert.Equal(there.Steps, here.Steps);
-        Assert.Equal((0, there.Rows), (there.Chosen, here.Rows + here.Distinct));
+        // A guess that a constraint refuses is not asked about; on the host its row is read with the others.
+        Assert.InRange(there.Rows - here.Rows - here.Distinct, 0, guesses ? 20 : 0);
+        Assert.Equal(0, there.Chosen);
         Assert.True(here.Chosen > 2 * here.Rows, $"{here.Chosen} chosen on the device, {here.Rows} rows read");
         if (guesses) Assert.True(here.Accepted > 0);
     }
@@ -84,7 +86,7 @@ public sealed class CudaChoiceEngineTests : IDisposable
             new() { RepetitionPenalty = 1.3f, PresencePenalty = 0.5f, FrequencyPenalty = 0.7f }, new() { Temperature = 0, RepetitionPenalty = 1.1f },
             new() { LogitBias = new Dictionary<int, float> { [7] = 3, [9] = -100 }.ToFrozenDictionary(), BannedTokenIds = [3, 11] },
             new() { MinTokens = 5, StopTokenIds = [.. Enumerable.Range(0, 40)] }, new() { AllowedTokenIds = [.. Enumerable.Range(20, 50)] },
-            new() { TypicalP = 0.7f }, new() { Logprobs = 3 },
+            new() { TypicalP = 0.7f }, new() { Logprobs = 3 }, new() { Temperature = 0 }, new() { Temperature = 0.2f, FrequencyPenalty = 0.2f },
         ];
         foreach (var (sampling, i) in options.Select((sampling, i) => (sampling, i)))
             yield return new()
@@ -94,7 +96,7 @@ public sealed class CudaChoiceEngineTests : IDisposable
                 Sampling = sampling with { Seed = i },
                 Choices = i is 1 or 5 ? 3 : 1,
                 PromptLogprobs = i == 3 ? 2 : null,
-                Constraint = i is 2 or 6 ? () => new AllowOnly([.. Enumerable.Range(0, 60).Select(id => 2 * id)]) : null,
+                Constraint = i switch { 2 or 6 => () => new AllowOnly([.. Enumerable.Range(0, 60).Select(id => 2 * id)]), > 11 => () => new Turns(), _ => null },
                 Drafting = guesses ? new(4) { ShortestMatch = 1 } : null,
             };
     }
@@ -131,6 +133,30 @@ public sealed class CudaChoiceEngineTests : IDisposable
     {
         _device.Dispose();
         _checkpoint.Dispose();
+    }
+
+    /// <summary>Allows the tokens that are k from the last one modulo 3, for k tokens said, and ends after a dozen.</summary>
+    sealed class Turns : ITokenConstraint
+    {
+        readonly List<int> _said = [];
+
+        public bool Ended => _said.Count == 12;
+
+        int Next => _said.Count == 0 ? 0 : (_said[^1] + _said.Count) % 3;
+
+        public void Allow(Span<ulong> mask)
+        {
+            for (var token = Next; token < 64 * mask.Length; token += 3) mask[token / 64] |= 1UL << (token % 64);
+        }
+
+        public bool Accept(int token)
+        {
+            if (token % 3 != Next) return false;
+            _said.Add(token);
+            return true;
+        }
+
+        public void Rollback(int tokens) => _said.RemoveRange(_said.Count - tokens, tokens);
     }
 
     /// <summary>Fails when it is asked what may come next.</summary>
