@@ -52,7 +52,7 @@ sealed class EngineLoop : IDisposable
                 MaxQueueTime = options.MaxQueueTime,
             }, layout, size.Pages, _pace);
         _pages = new(layout, size, options.EnablePrefixCaching, options.SnapshotTokens);
-        _scheduler = new(_pages, sequences, options.TokensPerStep, drafter ?? new PromptLookup());
+        _scheduler = new(_pages, sequences, options.TokensPerStep, drafter ?? new PromptLookup()) { SwapCost = options.SwapCost };
         _sampler = new(decoder);
         // A sequence has two runs where its execution changes or guesses begin, both where layers keep no states, and one more at each snapshot.
         _input = new(options.TokensPerStep, layout.States.PlaceBytes > 0 ? options.TokensPerStep : Math.Min(options.TokensPerStep, 2 * options.MaxSequences), size.Pages.Length);
@@ -195,6 +195,11 @@ sealed class EngineLoop : IDisposable
         SnapshotEvictions = _pages.SnapshotEvictions,
         Preemptions = _scheduler.Counts.Preemptions,
         PreemptedTokens = _scheduler.Counts.PreemptedTokens,
+        SwappedOutTokens = _scheduler.Counts.SwappedOutTokens,
+        SwappedInTokens = _scheduler.Counts.SwappedInTokens,
+        SwappedOutBytes = _pages.Swap?.BytesOut ?? 0,
+        SwappedInBytes = _pages.Swap?.BytesIn ?? 0,
+        SwapBytesHeld = _pages.Swap?.BytesHeld ?? 0,
         Evictions = _pages.Evictions,
         Drafts = _scheduler.Counts.Drafts,
         DraftedTokens = _scheduler.Counts.DraftedTokens,

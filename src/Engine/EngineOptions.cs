@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Serving.Cache;
 using Serving.Devices;
 using Serving.Model;
 using Serving.Scheduling;
@@ -45,6 +46,12 @@ public sealed record EngineOptions
     /// <summary>Bytes of the cache that snapshots of states may take; an eighth of it when null.</summary>
     public long? SnapshotBytes { get; init; }
 
+    /// <summary>
+    /// Bytes of host memory for the rows of sequences that have to give their pages up, so that they are copied back instead of computed again
+    /// where that takes less time. Null, none: a device that is the host has no memory beside its own.
+    /// </summary>
+    public long? SwapBytes { get; init; }
+
     /// <summary>Requests that may wait for their first step. 4096: more would wait longer than callers do.</summary>
     public int MaxQueuedRequests { get; init; } = 4096;
 
@@ -72,6 +79,9 @@ public sealed record EngineOptions
     /// </summary>
     internal Func<int, int, NumericPath> PathOf { get; init; } = static (_, _) => new("");
 
+    /// <summary>By what it is decided whether rows are swapped. A loaded model sets it.</summary>
+    internal SwapCost? SwapCost { get; init; }
+
     /// <summary>Ids that stand for parts of images, which are not served. A loaded model sets them.</summary>
     internal ImmutableArray<int> ImageIds { get; init; } = [];
 
@@ -84,6 +94,7 @@ public sealed record EngineOptions
         InRange(nameof(CacheBytes), CacheBytes ?? 1, 1, long.MaxValue);
         InRange(nameof(SnapshotTokens), SnapshotTokens, 1, 1 << 30);
         InRange(nameof(SnapshotBytes), SnapshotBytes ?? 0, 0, long.MaxValue);
+        InRange(nameof(SwapBytes), SwapBytes ?? 1, 1, long.MaxValue);
         InRange(nameof(MaxModelLength), MaxModelLength ?? 2, 2, 1 << 30);
         InRange(nameof(MaxQueuedRequests), MaxQueuedRequests, 1, int.MaxValue);
         InRange(nameof(MaxQueuedTokens), MaxQueuedTokens, 1, long.MaxValue);

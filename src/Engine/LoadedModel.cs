@@ -13,6 +13,7 @@ public sealed class LoadedModel : IAsyncDisposable
     readonly IDevice _device;
     readonly LatentCache _cache;
     readonly StateMemory _states;
+    readonly SwapMemory? _swap;
     readonly Decoder _decoder;
     readonly DraftCheckpoint? _draft;
 
@@ -39,7 +40,13 @@ public sealed class LoadedModel : IAsyncDisposable
             (long)(cacheBytes * ownShare), longest, options.TokensPerStep, options.Drafting is null ? options.MaxSequences : 2 * options.MaxSequences,
             options.EnablePrefixCaching ? options.SnapshotBytes : 0);
         (_cache, _states) = (new(device, Layout, Size.Pages), new(device, Layout.States, Size));
-        _decoder = new(Plan, new(ledger, device, options.RoundWeights), device, _cache, _states, options.TokensPerStep);
+        if (options.SwapBytes is { } swapBytes)
+        {
+            Size = Size with { Swap = Layout.SizeWithin(swapBytes, longest, options.TokensPerStep, options.MaxSequences, 0) };
+            _swap = new(device, _cache, _states, Size.Swap);
+            options = options with { SwapCost = options.SwapCost ?? CostOf(_swap, options.TokensPerStep) };
+        }
+        _decoder = new(Plan, new(ledger, device, options.RoundWeights), device, _cache, _states, options.TokensPerStep) { SwapMemory = _swap };
         ledger.Close();
         var drafter = _draft?.Place(device, options, (long)(cacheBytes * (1 - ownShare)), longest, Plan.VocabularySize);
         Engine = new(_decoder, Layout, Size, options with { MaxModelLength = longest, PathOf = paths.Of, ImageIds = Plan.ImageIds }, diagnostics, drafter);
@@ -82,6 +89,7 @@ public sealed class LoadedModel : IAsyncDisposable
     {
         await Engine.DisposeAsync().ConfigureAwait(false);
         _decoder.Dispose();
+        _swap?.Dispose();
         _cache.Dispose();
         _states.Dispose();
         _draft?.Dispose();
@@ -106,6 +114,22 @@ public sealed class LoadedModel : IAsyncDisposable
                 : "Its weights alone do not fit: take a file with smaller types (--model), such as Q4_0, or a machine with more memory."));
 
         static string Mebibytes(long bytes) => $"{bytes / 1048576.0:#,0.#} MiB";
+    }
+
+    // Link and limits are measured, before anything else runs; a step reads all weights.
+    SwapCost CostOf(SwapMemory swap, int stepTokens)
+    {
+        var ceiling = _device.Measure();
+        return new(swap.MeasureLink(), ceiling.FlopsPerSecond, ceiling.ReadBytesPerSecond, 2.0 * WeightsOfToken(), Checkpoint.ByteLength, stepTokens);
+    }
+
+    // All but the experts that a token does not choose and, beside a head of its own, the embedding.
+    long WeightsOfToken()
+    {
+        var idle = Plan.Embedding == Plan.Head ? 0L : (long)Plan.VocabularySize * Plan.HiddenSize;
+        foreach (var network in Plan.Layers.SelectMany(layer => layer.Blocks).Select(FeedForwardSummary.Of).OfType<FeedForwardSummary>())
+            idle += (long)Math.Max(0, network.Experts - network.Chosen) * network.Width * Plan.HiddenSize * (network.Gated ? 3 : 2);
+        return Math.Max(1, Checkpoint.Tensors.Values.Sum(tensor => tensor.Count) - idle);
     }
 
     string Label(EngineOptions options) => $"{Checkpoint.Name}|{_device.Description}|{options.CacheType}|{options.RoundWeights}";

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Serving.Cache;
+using Serving.Devices;
 using Serving.Model;
 
 namespace Serving;
@@ -8,6 +9,9 @@ namespace Serving;
 sealed class PageCopies(IDecoder decoder, PageLedger pages)
 {
     readonly (List<int> From, List<int> To)[] _copies = [.. pages.Groups.Select(_ => (new List<int>(), new List<int>()))];
+
+    readonly CopyGroup _out = (group, from, to) => decoder.SwapPages(Swap.Out, group, from, to);
+    readonly CopyGroup _in = (group, from, to) => decoder.SwapPages(Swap.In, group, from, to);
 
     /// <summary>Adds the last page of each group.</summary>
     public void Add(PageTables from, PageTables to)
@@ -19,9 +23,10 @@ sealed class PageCopies(IDecoder decoder, PageLedger pages)
         }
     }
 
-    /// <summary>Copies.</summary>
+    /// <summary>Copies: what leaves for the host first, what comes back last.</summary>
     public void Flush()
     {
+        pages.Swap?.FlushOut(_out);
         for (var group = 0; group < _copies.Length; group++)
         {
             var (from, to) = _copies[group];
@@ -29,6 +34,7 @@ sealed class PageCopies(IDecoder decoder, PageLedger pages)
         }
 
         pages.States?.Flush(decoder.CopyStates);
+        pages.Swap?.FlushIn(_in);
         Clear();
     }
 
@@ -42,5 +48,6 @@ sealed class PageCopies(IDecoder decoder, PageLedger pages)
         }
 
         pages.States?.Flush(static (_, _) => { });
+        pages.Swap?.Clear();
     }
 }

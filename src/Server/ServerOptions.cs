@@ -114,6 +114,9 @@ sealed record EngineSettings
 
     public long? SnapshotBytes { get; init; }
 
+    /// <summary>Host memory for the rows of preempted sequences; null for none.</summary>
+    public long? SwapBytes { get; init; }
+
     public int? MaxSequences { get; init; }
 
     public int? TokensPerStep { get; init; }

@@ -13,7 +13,14 @@ namespace Serving.Cache;
 /// <param name="Offset">Bytes from the start of the cache to page 0, a multiple of 64.</param>
 /// <param name="PageBytes">Bytes from one page to the next, a multiple of 64.</param>
 /// <param name="Format">How its vectors are stored.</param>
-public sealed record CacheRegion(int Layer, CachedStream Stream, int Group, long Offset, long PageBytes, RowFormat Format);
+public sealed record CacheRegion(int Layer, CachedStream Stream, int Group, long Offset, long PageBytes, RowFormat Format)
+{
+    /// <summary>The region in memory that begins at an address, with pages of so many tokens.</summary>
+    public PagedRows At(nint memory, int pageTokens) => new(memory + (nint)Offset, PageBytes, pageTokens / Stream.Stride, Stream.Groups, Stream.Width, Format)
+    {
+        Stride = Stream.Stride,
+    };
+}
 
 /// <summary>Where every cached byte lies; the only place that multiplies widths, groups and page sizes.</summary>
 public sealed class CacheLayout
@@ -93,6 +100,13 @@ public sealed class CacheLayout
         }
 
         return regions.DrainToImmutable();
+    }
+
+    /// <summary>The regions of each group in a cache that begins at an address.</summary>
+    public ImmutableArray<ImmutableArray<PagedRows>> Views(nint memory, ImmutableArray<int> pages)
+    {
+        var regions = Regions(pages);
+        return [.. Groups.Select((_, group) => regions.Where(region => region.Group == group).Select(region => region.At(memory, PageTokens)).ToImmutableArray())];
     }
 
     /// <summary>Bytes of a cache with this many pages in each group.</summary>

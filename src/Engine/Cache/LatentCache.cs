@@ -9,7 +9,7 @@ public sealed class LatentCache : IDisposable
     readonly IDevice _device;
     readonly nint _memory;
     readonly Dictionary<(int Layer, string Stream), PagedRows> _views = [];
-    readonly ImmutableArray<PagedRows>[] _groups;
+    readonly ImmutableArray<ImmutableArray<PagedRows>> _groups;
 
     /// <summary>Takes the memory of this many pages in each group; the device's own error tells when there is not enough.</summary>
     public LatentCache(IDevice device, CacheLayout layout, ImmutableArray<int> pages)
@@ -18,8 +18,8 @@ public sealed class LatentCache : IDisposable
         _memory = device.Allocate(layout.Bytes(pages));
         var regions = layout.Regions(pages);
         foreach (var region in regions)
-            _views.Add((region.Layer, region.Stream.Name), View(region));
-        _groups = [.. layout.Groups.Select((_, group) => regions.Where(region => region.Group == group).Select(View).ToImmutableArray())];
+            _views.Add((region.Layer, region.Stream.Name), region.At(_memory, layout.PageTokens));
+        _groups = layout.Views(_memory, pages);
     }
 
     /// <summary>Where everything lies.</summary>
@@ -33,6 +33,9 @@ public sealed class LatentCache : IDisposable
         ? view
         : throw new KeyNotFoundException($"Layer {layer} caches no stream '{stream}'.");
 
+    /// <summary>The pages of every layer and stream of a group.</summary>
+    public ImmutableArray<PagedRows> Views(int group) => _groups[group];
+
     /// <summary>Copies pages of a group in every layer and stream: page from[i] onto page to[i].</summary>
     public void CopyPages(int group, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
     {
@@ -41,10 +44,4 @@ public sealed class LatentCache : IDisposable
 
     /// <summary>Gives the memory back.</summary>
     public void Dispose() => _device.Free(_memory);
-
-    PagedRows View(CacheRegion region) => new(
-        _memory + (nint)region.Offset, region.PageBytes, Layout.PageTokens / region.Stream.Stride, region.Stream.Groups, region.Stream.Width, region.Format)
-    {
-        Stride = region.Stream.Stride,
-    };
 }

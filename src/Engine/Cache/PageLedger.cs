@@ -16,7 +16,7 @@ namespace Serving.Cache;
 ///     +------------------ eviction (TryGrow) ------- cached ---------+
 /// </code>
 /// </remarks>
-public sealed class PageLedger
+public sealed partial class PageLedger
 {
     readonly ImmutableArray<PageGroup> _groups;
     readonly PagePool[] _pools;
@@ -46,6 +46,7 @@ public sealed class PageLedger
         _runs = new int[size.Pages.Length];
         if (layout.States.PlaceBytes > 0) _states = new(size, _pageTokens, snapshotTokens);
         _needsSnapshots = layout.States.NeedsSnapshots;
+        if (size.Swap is { } swap) Swap = new(layout, swap);
     }
 
     /// <summary>The groups of layers.</summary>
@@ -268,6 +269,7 @@ public sealed class PageLedger
         _states?.Check(
             all.SelectMany(tables => (int[])[tables.Place, tables.BeforeDraft]).Where(place => place != StatePool.None),
             all.SelectMany(tables => tables.Snapshots).Select(kept => kept.Snapshot));
+        Swap?.Check(all);
         _prefixes?.Check(all.Select(tables => tables.Prefix).Where(node => node != PrefixCache.None));
     }
 

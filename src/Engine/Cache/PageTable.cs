@@ -75,6 +75,9 @@ public sealed class PageTables(int groups)
     /// <summary>Snapshots that the step at hand writes, by position.</summary>
     internal List<(int Position, int Snapshot)> Snapshots { get; } = [];
 
+    /// <summary>What it has in host memory while it waits without pages; null for nothing.</summary>
+    internal SwappedPages? Swapped { get; set; }
+
     /// <summary>The prefix of <see cref="Published"/> full pages, held; none for a sequence that does not share.</summary>
     internal int Prefix { get; set; } = PrefixCache.None;
 

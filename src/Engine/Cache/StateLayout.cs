@@ -15,6 +15,9 @@ public sealed record StateRegion(int Layer, LayerState State, long Offset);
 /// <param name="Snapshots">Earlier states that are kept beside them.</param>
 public sealed record CacheSize(ImmutableArray<int> Pages, int Places = 0, int Snapshots = 0)
 {
+    /// <summary>Pages and places in host memory, for sequences that have to give theirs up; null for none.</summary>
+    public CacheSize? Swap { get; init; }
+
     /// <summary>A cache of pages alone.</summary>
     public static implicit operator CacheSize(ImmutableArray<int> pages) => new(pages);
 }

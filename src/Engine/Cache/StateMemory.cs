@@ -25,11 +25,14 @@ public sealed class StateMemory : IDisposable
         throw new KeyNotFoundException($"Layer {layer} keeps no state '{state}'.");
     }
 
+    /// <summary>All places, each as one page.</summary>
+    public PagedRows Places => new(_memory, _layout.PlaceBytes, 1, 1, (int)(_layout.PlaceBytes / sizeof(float)), CacheType.Float32);
+
     /// <summary>Copies places, one after the other: from[i] onto to[i].</summary>
     public void Copy(ReadOnlySpan<int> from, ReadOnlySpan<int> to)
     {
         if (_memory == 0) return;
-        _device.CopyPages(new(_memory, _layout.PlaceBytes, 1, 1, (int)(_layout.PlaceBytes / sizeof(float)), CacheType.Float32), from, to);
+        _device.CopyPages(Places, from, to);
     }
 
     /// <summary>Gives the memory back.</summary>

@@ -118,6 +118,18 @@ public interface IDevice : IDisposable
     /// <summary>Copies whole pages of a stream: page from[i] onto page to[i].</summary>
     void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to);
 
+    /// <summary>Takes host memory for pages that the device has no room for, aligned to 64 bytes. It lives until <see cref="FreeHost"/> or the device's end.</summary>
+    nint AllocateHost(long bytes);
+
+    /// <summary>Gives such memory back.</summary>
+    void FreeHost(nint address);
+
+    /// <summary>
+    /// Copies whole pages between a stream and its like in memory of <see cref="AllocateHost"/>, to the last bit, in the order of the calls:
+    /// page from[i] of one onto page to[i] of the other.
+    /// </summary>
+    void SwapPages(Swap way, PagedRows stream, PagedRows host, ReadOnlySpan<int> from, ReadOnlySpan<int> to);
+
     /// <summary>
     /// Side by side for every vector of a row: that vector in the rows before it, the oldest first, and in the row itself. The state holds
     /// the rows before the next one [rows before x heads * width]; a window is as many rows longer as the destination is wider.

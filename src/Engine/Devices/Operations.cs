@@ -65,3 +65,13 @@ public readonly record struct GateRule(
     /// <summary>The function alone, with nothing around it.</summary>
     public static implicit operator GateRule(Activation function) => new(function);
 }
+
+/// <summary>Which way pages go between the device's memory and host memory that is kept for them.</summary>
+public enum Swap
+{
+    /// <summary>To the host.</summary>
+    Out,
+
+    /// <summary>Back to the device.</summary>
+    In,
+}

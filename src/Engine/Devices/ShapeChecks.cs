@@ -211,6 +211,13 @@ public static class ShapeChecks
         if (from.Length != to.Length) throw Mismatch("copy pages", $"{from.Length} pages onto {to.Length}");
     }
 
+    /// <summary>The arguments of <see cref="IDevice.SwapPages"/>.</summary>
+    public static void SwapPages(PagedRows stream, PagedRows host, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        CopyPages(from, to);
+        if (stream with { Address = 0 } != host with { Address = 0 }) throw Mismatch("swap pages", "a stream and host memory of other pages");
+    }
+
     /// <summary>The arguments of <see cref="IDevice.Recall"/>.</summary>
     public static void Recall(Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
     {

@@ -93,6 +93,21 @@ public readonly record struct EngineFigures
     /// <summary>Computed rows that were lost with them.</summary>
     public long PreemptedTokens { get; init; }
 
+    /// <summary>Computed rows that went to host memory instead.</summary>
+    public long SwappedOutTokens { get; init; }
+
+    /// <summary>Computed rows that came back from there.</summary>
+    public long SwappedInTokens { get; init; }
+
+    /// <summary>Bytes that went to host memory.</summary>
+    public long SwappedOutBytes { get; init; }
+
+    /// <summary>Bytes that came back.</summary>
+    public long SwappedInBytes { get; init; }
+
+    /// <summary>Bytes of host memory that waiting sequences hold.</summary>
+    public long SwapBytesHeld { get; init; }
+
     /// <summary>Cached pages that were handed out again.</summary>
     public long Evictions { get; init; }
 

@@ -94,6 +94,7 @@ sealed class EngineMetrics : IDisposable
         meter.CreateObservableGauge("serving.cache.full_token_size", () => figures().FullTokenBytes, "By",
             "Bytes of a token if every query head had a key and a value of its own.");
         meter.CreateObservableGauge("serving.cache.saved", () => Saved(figures()), "By", "Bytes that the pages in use would take more, had every query head its own.");
+        meter.CreateObservableGauge("serving.swap.memory", () => figures().SwapBytesHeld, "By", "Bytes of host memory that waiting sequences hold.");
         meter.CreateObservableGauge("serving.queue.expected_wait", () => figures().ExpectedWait.TotalSeconds, "s", "How long a request that comes now is expected to wait.");
 
         IEnumerable<Measurement<long>> ByState(long factor)
@@ -115,6 +116,10 @@ sealed class EngineMetrics : IDisposable
         Total("serving.tokens.generated", "{token}", "Tokens generated.", now => now.GeneratedTokens);
         Total("serving.preemptions", "{preemption}", "Sequences that lost their pages to others.", now => now.Preemptions);
         Total("serving.preemptions.tokens", "{token}", "Computed rows lost with them.", now => now.PreemptedTokens);
+        Total("serving.swap.out.tokens", "{token}", "Computed rows that went to host memory instead.", now => now.SwappedOutTokens);
+        Total("serving.swap.in.tokens", "{token}", "Computed rows that came back from host memory.", now => now.SwappedInTokens);
+        Total("serving.swap.out.bytes", "By", "Bytes that went to host memory.", now => now.SwappedOutBytes);
+        Total("serving.swap.in.bytes", "By", "Bytes that came back from host memory.", now => now.SwappedInBytes);
         Total("serving.cache.evictions", "{page}", "Cached pages that were handed out again.", now => now.Evictions);
         Total("serving.drafts", "{step}", "Steps of sequences that held guesses.", now => now.Drafts);
         Total("serving.drafts.tokens", "{token}", "Guesses that were computed.", now => now.DraftedTokens);

@@ -153,6 +153,17 @@ public sealed class Decoder : IDecoder, IDisposable
     /// <inheritdoc/>
     public void CopyStates(ReadOnlySpan<int> from, ReadOnlySpan<int> to) => _states.Copy(from, to);
 
+    /// <summary>Where pages are put that the cache has no room for; null for nowhere.</summary>
+    public SwapMemory? SwapMemory { get; init; }
+
+    /// <inheritdoc/>
+    public void SwapPages(Swap way, int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        if (SwapMemory is null) throw new InvalidOperationException("Pages are swapped and there is no memory for them.");
+        if (pageGroup < _cache.Layout.Groups.Length) SwapMemory.Pages(way, pageGroup, from, to);
+        else SwapMemory.States(way, from, to);
+    }
+
     /// <summary>Gives scratch memory back; weights and cache belong to others.</summary>
     public void Dispose()
     {

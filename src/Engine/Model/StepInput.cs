@@ -86,4 +86,10 @@ public interface IDecoder
 
     /// <summary>Copies the states of sequences, one place after the other: from[i] onto to[i].</summary>
     void CopyStates(ReadOnlySpan<int> from, ReadOnlySpan<int> to);
+
+    /// <summary>
+    /// Copies pages of a group between the cache and the swap space, in every layer and stream; or the states of sequences where the number is
+    /// one past the last group: from[i] of one side onto to[i] of the other.
+    /// </summary>
+    void SwapPages(Swap way, int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to);
 }

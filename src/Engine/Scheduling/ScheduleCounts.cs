@@ -21,6 +21,12 @@ public sealed class ScheduleCounts
     /// <summary>Computed rows that were lost with them.</summary>
     public long PreemptedTokens { get; private set; }
 
+    /// <summary>Computed rows that went to host memory instead.</summary>
+    public long SwappedOutTokens { get; private set; }
+
+    /// <summary>Computed rows that came back from there, or were found shared when they were to.</summary>
+    public long SwappedInTokens { get; private set; }
+
     /// <summary>Admissions that could share nothing because every row of their prompt is reported.</summary>
     public long MissesReported { get; private set; }
 
@@ -60,9 +66,12 @@ public sealed class ScheduleCounts
         HitTokens += shared;
     }
 
-    internal void Preempted(Sequence victim)
+    internal void Preempted(Sequence victim, bool swapped)
     {
         Preemptions++;
-        PreemptedTokens += victim.Computed;
+        if (swapped) SwappedOutTokens += victim.Computed;
+        else PreemptedTokens += victim.Computed;
     }
+
+    internal void Returned(Sequence sequence) => SwappedInTokens += sequence.Computed;
 }

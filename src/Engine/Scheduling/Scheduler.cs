@@ -35,6 +35,9 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     /// <summary>Those without, each caller's in the same order.</summary>
     public IEnumerable<Sequence> WaitingSequences => _waiting.All;
 
+    /// <summary>By what it is decided whether the rows of a preempted sequence go to host memory; by default they do where there is room.</summary>
+    public SwapCost? SwapCost { get; init; }
+
     /// <summary>What happened so far.</summary>
     public ScheduleCounts Counts { get; } = new();
 
@@ -135,6 +138,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     {
         if (sequence.State == SequenceState.Running) LeaveSeat(sequence);
         else pages.Release(sequence.Tables);
+        pages.Swap?.Drop(sequence.Tables);
         _waiting.Leave(sequence);
         sequence.State = SequenceState.Finished;
     }
@@ -186,7 +190,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
         if (_blocked == (next, pages.Returned) || _seats + 1 + next.Forks.Length > maxSequences) return false;
         var reuse = next.Report is null || next.PromptPublished;
         var terms = new AdmitTerms(next.PrefixSeed, reuse, Math.Min(_share, _step.Left), next.Forks.Length) { Shareable = next.Shareable };
-        if (pages.TryAdmit(next.Tables, next.Known, terms) is not { } shared)
+        if (!(IsSwapped(next) ? TryReturn(next, terms) : TryBegin(next, terms)))
         {
             _blocked = (next, pages.Returned);
             return false;
@@ -194,11 +198,32 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
 
         foreach (var fork in next.Forks) pages.TakeSpare(fork.Tables, next.Known.Length);
         _waiting.Remove(next);
-        Counts.Looked(next, shared, reuse, pages.PageTokens);
-        next.Computed = shared;
-        if (!next.PromptPublished) next.CachedTokens = shared;
         Run(next);
         return true;
+    }
+
+    bool TryBegin(Sequence next, AdmitTerms terms)
+    {
+        if (pages.TryAdmit(next.Tables, next.Known, terms) is not { } shared) return false;
+        Counts.Looked(next, shared, terms.Reuse, pages.PageTokens);
+        next.Computed = shared;
+        if (!next.PromptPublished) next.CachedTokens = shared;
+        return true;
+    }
+
+    bool TryReturn(Sequence next, AdmitTerms terms)
+    {
+        if (!pages.TryReturn(next.Tables, next.Known, next.Computed, terms)) return false;
+        Counts.Returned(next);
+        return true;
+    }
+
+    // Rows that were lost on their way to the host are computed again.
+    bool IsSwapped(Sequence next)
+    {
+        if (next.Computed == 0 || pages.IsSwapped(next.Tables)) return next.Computed > 0;
+        next.ForgetRows();
+        return false;
     }
 
     void Run(Sequence sequence)
@@ -212,7 +237,9 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     void Preempt(Sequence victim)
     {
         _step.Preempt(victim);
-        Counts.Preempted(victim);
+        var swaps = victim.Computed > 0 && pages.Swap is { } swap && SwapCost?.IsCheaper(swap.BytesOf(victim.Tables, victim.Computed), victim.Computed) != false
+            && swap.TryOut(victim.Tables, victim.Computed);
+        Counts.Preempted(victim, swaps);
         LeaveSeat(victim);
         Wait(victim);
     }
@@ -220,8 +247,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     void Wait(Sequence sequence)
     {
         sequence.State = SequenceState.Waiting;
-        sequence.Computed = 0;
-        sequence.Report?.Clear();
+        if (sequence.Tables.Swapped is null) sequence.ForgetRows();
         _waiting.Wait(sequence);
     }
 

@@ -162,6 +162,13 @@ public sealed class Sequence
         return wrong;
     }
 
+    /// <summary>Nothing of it is computed any more.</summary>
+    internal void ForgetRows()
+    {
+        Computed = 0;
+        Report?.Clear();
+    }
+
     /// <summary>Gives the forks, which are no longer this sequence's, their tokens.</summary>
     internal Sequence[] ReleaseForks()
     {

@@ -129,6 +129,7 @@ static partial class ModelLoading
             MaxQueueTime = settings.MaxQueueTime ?? defaults.MaxQueueTime,
             SnapshotTokens = settings.SnapshotTokens ?? defaults.SnapshotTokens,
             SnapshotBytes = settings.SnapshotBytes,
+            SwapBytes = settings.SwapBytes,
             EnablePrefixCaching = settings.PrefixCaching,
             Drafting = settings.Drafting,
         };

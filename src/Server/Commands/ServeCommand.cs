@@ -92,6 +92,7 @@ static class ServeCommand
         BlockSize = read.Integer(Settings.BlockSize, 1, 1 << 16),
         SnapshotTokens = read.Integer(Settings.SnapshotTokens, 1, 1 << 30),
         SnapshotBytes = read.Bytes(Settings.SnapshotMemoryBytes),
+        SwapBytes = read.Bytes(Settings.SwapMemoryBytes) is > 0 and var swap ? swap : null,
         MaxSequences = read.Integer(Settings.MaxNumSeqs, 1, 1 << 16),
         TokensPerStep = read.Integer(Settings.MaxNumBatchedTokens, 1, 1 << 20),
         MaxLength = read.Integer(Settings.MaxModelLen, 1),

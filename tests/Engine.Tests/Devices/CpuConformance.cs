@@ -24,3 +24,5 @@ public sealed class CpuExpanded() : ExpandedConformance(threads => new CpuDevice
 public sealed class CpuStates() : StateConformance(threads => new CpuDevice(threads));
 
 public sealed class CpuSharedRows() : SharedRowConformance(threads => new CpuDevice(threads));
+
+public sealed class CpuSwaps() : SwapConformance(() => new CpuDevice(1));

@@ -15,3 +15,5 @@ public sealed class ReferenceAttends() : AttendConformance(_ => new ReferenceDev
 public sealed class ReferenceStateConformance() : StateConformance(_ => new ReferenceDevice());
 
 public sealed class ReferenceSharedRows() : SharedRowConformance(_ => new ReferenceDevice());
+
+public sealed class ReferenceSwaps() : SwapConformance(() => new ReferenceDevice());

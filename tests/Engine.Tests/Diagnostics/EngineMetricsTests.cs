@@ -27,7 +27,7 @@ public sealed class EngineMetricsTests
         var clock = new StillClock();
         using var factory = new Factory();
         var layout = Layouts.Of(4, RowPolicy.All);
-        var decoder = new FakeDecoder(layout, [20]) { OnForward = _ => clock.Now += 250 };
+        var decoder = new FakeDecoder(layout, new([20])) { OnForward = _ => clock.Now += 250 };
         using var loop = new EngineLoop(
             decoder, layout, new([20]), new() { MaxSequences = 4, TokensPerStep = 16, PageTokens = 4 }, new() { Meters = factory, Clock = clock });
         var seen = new Dictionary<string, List<double>>();

@@ -14,6 +14,7 @@ sealed class PagedDecoder : IDisposable
     readonly CpuDevice _device;
     readonly LatentCache _cache;
     readonly StateMemory _states;
+    readonly SwapMemory? _swap;
     readonly Decoder _decoder;
     readonly ModelPlan _plan;
 
@@ -30,7 +31,8 @@ sealed class PagedDecoder : IDisposable
         Layout = new([.. _plan.Attentions], CacheLayout.PageTokensFor(_plan.Attentions, options.PageTokens ?? 64), options.CacheType);
         Size = size(Layout);
         (_cache, _states) = (new(_device, Layout, Size.Pages), new(_device, Layout.States, Size));
-        _decoder = new(_plan, new(ledger, _device), _device, _cache, _states, options.TokensPerStep);
+        _swap = Size.Swap is { } swap ? new(_device, _cache, _states, swap) : null;
+        _decoder = new(_plan, new(ledger, _device), _device, _cache, _states, options.TokensPerStep) { SwapMemory = _swap };
         ledger.Close();
     }
 
@@ -45,6 +47,7 @@ sealed class PagedDecoder : IDisposable
     public void Dispose()
     {
         _decoder.Dispose();
+        _swap?.Dispose();
         _cache.Dispose();
         _states.Dispose();
         _device.Dispose();

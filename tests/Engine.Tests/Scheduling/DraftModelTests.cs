@@ -24,7 +24,7 @@ public sealed class DraftModelTests
     [Fact]
     public void A_model_that_agrees_guesses_right_drawn_answers_too()
     {
-        using var lab = Lab(Draft(new(Layout, [60, 60])));
+        using var lab = Lab(Draft(new(Layout, new([60, 60]))));
         var requests = new[]
         {
             Ask(6, 20), Ask(9, 20, new() { Temperature = 1, Seed = 4, FrequencyPenalty = 1, Logprobs = 2 }),
@@ -41,7 +41,7 @@ public sealed class DraftModelTests
     [Fact]
     public void A_prompt_that_it_must_read_in_parts_is_guessed_for_afterwards()
     {
-        var decoder = new FakeDecoder(Layout, [60, 60]);
+        var decoder = new FakeDecoder(Layout, new([60, 60]));
         var most = 0;
         decoder.OnForward = step => most = Math.Max(most, step.Rows.Rows);
         using var lab = Lab(Draft(decoder, rows: 8));
@@ -55,7 +55,7 @@ public sealed class DraftModelTests
     [Fact]
     public void A_model_that_breaks_is_left_out_and_nobody_notices()
     {
-        var decoder = new FakeDecoder(Layout, [60, 60]);
+        var decoder = new FakeDecoder(Layout, new([60, 60]));
         var steps = 0;
         decoder.OnForward = _ => steps += steps < 6 ? 1 : throw new InvalidOperationException("broken");
         using var lab = Lab(Draft(decoder));

@@ -9,7 +9,7 @@ namespace Serving.Tests;
 sealed class EngineLab : SteppedEngine
 {
     public EngineLab(CacheLayout layout, CacheSize size, EngineOptions options, TimeProvider? clock = null, IDrafter? drafter = null)
-        : this(new FakeDecoder(layout, size.Pages), layout, size, options, clock, drafter)
+        : this(new FakeDecoder(layout, size), layout, size, options, clock, drafter)
     {
     }
 

@@ -32,7 +32,7 @@ public sealed class EventQueueTests
     {
         var layout = Layouts.Of(4, RowPolicy.All);
         var patience = TestContext.Current.CancellationToken;
-        await using var engine = new LlmEngine(new FakeDecoder(layout, [6000]), layout, new([6000]), new() { MaxSequences = 4, TokensPerStep = 8, PageTokens = 4 });
+        await using var engine = new LlmEngine(new FakeDecoder(layout, new([6000])), layout, new([6000]), new() { MaxSequences = 4, TokensPerStep = 8, PageTokens = 4 });
         using var generation = engine.Start(new() { Prompt = [1, 2, 3], MaxTokens = 9000 }, patience);
         while (engine.Figures.GeneratedTokens < 4096) await Task.Delay(5, patience);
         var tokens = 0;

@@ -13,12 +13,13 @@ namespace Serving.Tests;
 /// keep states, also of a hash of all tokens so far that lies in the sequence's place. Like a hidden state it depends on the whole past,
 /// so that a page with the right tokens of a wrong past changes what comes next.
 /// </summary>
-sealed class FakeDecoder(CacheLayout layout, ImmutableArray<int> pages, int vocabulary = FakeDecoder.DefaultVocabulary) : IDecoder
+sealed class FakeDecoder(CacheLayout layout, CacheSize size, int vocabulary = FakeDecoder.DefaultVocabulary) : IDecoder
 {
     public const int DefaultVocabulary = 29;
 
-    readonly ulong[][] _rows = [.. pages.Select(count => new ulong[count * layout.PageTokens])];
-    readonly Dictionary<int, ulong> _places = [];
+    readonly ulong[][] _rows = [.. size.Pages.Select(count => new ulong[count * layout.PageTokens])];
+    readonly ulong[][] _swapped = [.. (size.Swap?.Pages ?? []).Select(count => new ulong[count * layout.PageTokens])];
+    readonly Dictionary<int, ulong> _places = [], _swappedPlaces = [];
     readonly List<ulong> _states = [];
     readonly float[] _logits = new float[4 * vocabulary];
 
@@ -31,6 +32,9 @@ sealed class FakeDecoder(CacheLayout layout, ImmutableArray<int> pages, int voca
 
     /// <summary>Called before each slice of logits.</summary>
     public Action? OnLogits { get; set; }
+
+    /// <summary>Called before pages go out or come back.</summary>
+    public Action? OnSwap { get; set; }
 
     public void Forward(StepInput step)
     {
@@ -62,6 +66,21 @@ sealed class FakeDecoder(CacheLayout layout, ImmutableArray<int> pages, int voca
     public void CopyStates(ReadOnlySpan<int> from, ReadOnlySpan<int> to)
     {
         for (var i = 0; i < from.Length; i++) _places[to[i]] = _places[from[i]];
+    }
+
+    public void SwapPages(Swap way, int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        OnSwap?.Invoke();
+        for (var i = 0; i < from.Length; i++)
+        {
+            if (pageGroup == _rows.Length)
+            {
+                if (way == Swap.Out) _swappedPlaces[to[i]] = _places[from[i]];
+                else _places[to[i]] = _swappedPlaces[from[i]];
+            }
+            else if (way == Swap.Out) Page(pageGroup, from[i]).CopyTo(Swapped(pageGroup, to[i]));
+            else Swapped(pageGroup, from[i]).CopyTo(Page(pageGroup, to[i]));
+        }
     }
 
     public static ulong Mix(ulong hash, ulong value)
@@ -103,6 +122,8 @@ sealed class FakeDecoder(CacheLayout layout, ImmutableArray<int> pages, int voca
 
     ref ulong Row(int group, ReadOnlySpan<int> table, int position) =>
         ref Page(group, table[position / layout.PageTokens])[position % layout.PageTokens];
+
+    Span<ulong> Swapped(int group, int page) => _swapped[group].AsSpan(page * layout.PageTokens, layout.PageTokens);
 
     Span<ulong> Page(int group, int page) => _rows[group].AsSpan(page * layout.PageTokens, layout.PageTokens);
 }

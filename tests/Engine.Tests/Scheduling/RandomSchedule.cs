@@ -22,13 +22,18 @@ static class RandomSchedule
         {
             MaxSequences = sequences, TokensPerStep = random.Next(sequences, MostRows), MaxModelLength = MostTokens,
             EnablePrefixCaching = random.Next(4) > 0, SnapshotTokens = random.Next(1, 12),
+            // Every sequence is worth swapping, or only those whose bytes weigh less than their tokens.
+            SwapCost = random.Next(2) == 0 ? null : new(1, 1, 1, random.Next(100), 0, 1),
         };
     }
 
     /// <summary>Pages for one to three sequences in each group; where layers keep states, places for one at least, and few snapshots.</summary>
     public static CacheSize Size(CacheLayout layout, EngineOptions options, Random random) => new(
         [.. layout.Groups.Select(group => group.MostPages(24, options.TokensPerStep)).Select(pages => random.Next(pages, 3 * pages))],
-        layout.States.PlaceBytes > 0 ? random.Next(1, options.MaxSequences + 1) : 0, layout.States.NeedsSnapshots ? random.Next(0, 12) : 0);
+        layout.States.PlaceBytes > 0 ? random.Next(1, options.MaxSequences + 1) : 0, layout.States.NeedsSnapshots ? random.Next(0, 12) : 0)
+    {
+        Swap = random.Next(2) == 0 ? null : new([.. layout.Groups.Select(_ => random.Next(1, 24))], layout.States.PlaceBytes > 0 ? random.Next(1, 4) : 0),
+    };
 
     /// <summary>Lets requests come and go until all are over.</summary>
     public static void Play(SteppedEngine engine, Random random)

@@ -16,7 +16,7 @@ public sealed class RandomScheduleTests
     [InlineData(5), InlineData(6), InlineData(7), InlineData(8), InlineData(9)]
     public void Everyone_says_in_a_crowd_what_they_say_alone(int part)
     {
-        var (preemptions, hits, evictions, accepted, rejected) = (0L, 0L, 0L, 0L, 0L);
+        var (preemptions, hits, evictions, accepted, rejected, swappedOut, swappedIn) = (0L, 0L, 0L, 0L, 0L, 0L, 0L);
         for (var seed = part * 1000; seed < (part + 1) * 1000; seed++)
         {
             try
@@ -27,6 +27,8 @@ public sealed class RandomScheduleTests
                 evictions += figures.Evictions;
                 accepted += figures.AcceptedTokens;
                 rejected += figures.DraftedTokens - figures.AcceptedTokens;
+                swappedOut += figures.SwappedOutTokens;
+                swappedIn += figures.SwappedInTokens;
             }
             catch (Exception exception)
             {
@@ -35,6 +37,7 @@ public sealed class RandomScheduleTests
         }
 
         Assert.True(preemptions > 100 && hits > 100 && evictions > 100, $"Not crowded enough: {(preemptions, hits, evictions)}");
+        Assert.True(swappedOut > 1000 && swappedIn > 1000 && swappedIn < swappedOut, $"Too little swapped: {(swappedOut, swappedIn)}");
         Assert.True(accepted > 1000 && rejected > 1000, $"Too few guesses: {(accepted, rejected)}");
     }
 

@@ -60,7 +60,7 @@ class SteppedEngine : IDisposable
         var open = _generations.SelectMany(generation => generation.Sequences).Where(sequence => sequence.State != SequenceState.Finished);
         Assert.Empty(open.Select(sequence => $"{sequence.State}, {sequence.Computed} of {sequence.Known.Length} tokens computed"));
         Assert.Empty(_draft?.Tables ?? []);
-        Assert.Equal((0, 0, 0), (Figures.PagesHeld, Figures.Running, Figures.Waiting));
+        Assert.Equal((0, 0, 0, 0), (Figures.PagesHeld, Figures.Running, Figures.Waiting, Figures.SwapBytesHeld));
     }
 
     public void Dispose() => Loop.Dispose();

@@ -1,3 +1,4 @@
+using Serving.Devices;
 using Serving.Model;
 
 namespace Serving.Tests;
@@ -62,6 +63,10 @@ sealed class ScriptedDecoder : IDecoder
     }
 
     public void CopyPages(int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+    }
+
+    public void SwapPages(Swap way, int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
     {
     }
 

@@ -209,9 +209,28 @@ public sealed unsafe class CpuDevice : IDevice
     public void CopyPages(PagedRows stream, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
     {
         ShapeChecks.CopyPages(from, to);
-        var bytes = (long)stream.RowsPerPage * stream.Groups * stream.VectorBytes;
+        CopyPages(stream, from, stream, to);
+    }
+
+    /// <inheritdoc/>
+    public nint AllocateHost(long bytes) => Allocate(bytes);
+
+    /// <inheritdoc/>
+    public void FreeHost(nint address) => Free(address);
+
+    /// <inheritdoc/>
+    public void SwapPages(Swap way, PagedRows stream, PagedRows host, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        ShapeChecks.SwapPages(stream, host, from, to);
+        if (way == Swap.Out) CopyPages(stream, from, host, to);
+        else CopyPages(host, from, stream, to);
+    }
+
+    static void CopyPages(PagedRows source, ReadOnlySpan<int> from, PagedRows destination, ReadOnlySpan<int> to)
+    {
+        var bytes = (long)source.RowsPerPage * source.Groups * source.VectorBytes;
         for (var i = 0; i < from.Length; i++)
-            Buffer.MemoryCopy(PageRows.At(stream, from[i], 0, 0), PageRows.At(stream, to[i], 0, 0), bytes, bytes);
+            Buffer.MemoryCopy(PageRows.At(source, from[i], 0, 0), PageRows.At(destination, to[i], 0, 0), bytes, bytes);
     }
 
     /// <inheritdoc/>

@@ -10,7 +10,7 @@ sealed class CudaContext : IDisposable
     static nint Current;
 
     readonly Dictionary<string, CudaModule> _modules = [];
-    readonly HashSet<nint> _memory = [];
+    readonly HashSet<nint> _memory = [], _hostMemory = [];
     readonly KernelImages _images;
     readonly int _device;
     readonly nint _context;
@@ -98,6 +98,29 @@ sealed class CudaContext : IDisposable
         }
     }
 
+    /// <summary>Takes pinned host memory, whatever it holds.</summary>
+    public nint AllocateHost(long bytes)
+    {
+        Enter();
+        var address = Driver.AllocateHost(Math.Max(bytes, 1));
+        _hostMemory.Add(address);
+        return address;
+    }
+
+    /// <summary>Gives pinned memory back, once all work on it has ended.</summary>
+    public void FreeHost(nint address)
+    {
+        if (!_hostMemory.Remove(address)) throw new ArgumentException($"No host memory of this device begins at 0x{address:x}.", nameof(address));
+        try
+        {
+            Stream.Finish();
+            Driver.FreeHost(address);
+        }
+        catch (CudaException error) when (error.IsLost)
+        {
+        }
+    }
+
     /// <summary>Gives everything back. A device that has failed gives nothing back any more: its memory goes with the process.</summary>
     public void Dispose()
     {
@@ -107,6 +130,7 @@ sealed class CudaContext : IDisposable
             Stream.Dispose();
             foreach (var module in _modules.Values) module.Dispose();
             foreach (var address in _memory) Driver.Free(address);
+            foreach (var address in _hostMemory) Driver.FreeHost(address);
             Driver.ReleaseContext(_device);
         }
         catch (CudaException)

@@ -43,6 +43,19 @@ public sealed partial class CudaDevice
     }
 
     /// <inheritdoc/>
+    public nint AllocateHost(long bytes) => _context.AllocateHost(bytes);
+
+    /// <inheritdoc/>
+    public void FreeHost(nint address) => _context.FreeHost(address);
+
+    /// <inheritdoc/>
+    public void SwapPages(Swap way, PagedRows stream, PagedRows host, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        ShapeChecks.SwapPages(stream, host, from, to);
+        _pages.Swap(way, stream, host, from, to);
+    }
+
+    /// <inheritdoc/>
     public void Recall(Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
     {
         ShapeChecks.Recall(source, state, batch, places, destination);

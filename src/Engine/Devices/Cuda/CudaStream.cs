@@ -93,6 +93,20 @@ sealed unsafe class CudaStream : IDisposable
         }
     }
 
+    /// <summary>Copies device memory to pinned host memory, in order and without waiting.</summary>
+    public void SwapOut(nint from, nint to, long bytes)
+    {
+        _context.Enter();
+        _driver.CopyToHost(from, to, bytes, _stream);
+    }
+
+    /// <summary>Copies pinned host memory to the device, in order and without waiting.</summary>
+    public void SwapIn(nint from, nint to, long bytes)
+    {
+        _context.Enter();
+        _driver.CopyToDevice(from, to, bytes, _stream);
+    }
+
     /// <summary>Copies device memory.</summary>
     public void Copy(nint from, nint to, long bytes)
     {

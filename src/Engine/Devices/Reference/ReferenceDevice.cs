@@ -255,6 +255,20 @@ public sealed class ReferenceDevice : IDevice
             stream.Page(from[i]).CopyTo(stream.Page(to[i]));
     }
 
+    /// <inheritdoc/>
+    public nint AllocateHost(long bytes) => Allocate(bytes);
+
+    /// <inheritdoc/>
+    public void FreeHost(nint address) => Free(address);
+
+    /// <inheritdoc/>
+    public void SwapPages(Swap way, PagedRows stream, PagedRows host, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        ShapeChecks.SwapPages(stream, host, from, to);
+        var (source, destination) = way == Swap.Out ? (stream, host) : (host, stream);
+        for (var i = 0; i < from.Length; i++) source.Page(from[i]).CopyTo(destination.Page(to[i]));
+    }
+
     /// <summary>Every vector beside those before it.</summary>
     public void Recall(Tensor source, StateRows state, RowBatch batch, StateBatch places, Tensor destination)
     {

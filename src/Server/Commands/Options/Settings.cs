@@ -22,6 +22,8 @@ static class Settings
         new("snapshot-tokens", null, "Tokens from one kept state of a prompt to the next, 1024 when left out; for models whose layers keep states.");
     public static readonly Setting SnapshotMemoryBytes =
         new("snapshot-memory-bytes", null, "Memory of the cache that kept states may take, an eighth of it when left out; 0 keeps none.");
+    public static readonly Setting SwapMemoryBytes = new("swap-memory-bytes", null,
+        "Host memory for the cached rows of sequences that have to give theirs up, none when left out: they are copied back instead of computed again where that takes less time.");
     public static readonly Setting MaxNumSeqs = new("max-num-seqs", null, "Most sequences that run at once.");
     public static readonly Setting MaxNumBatchedTokens = new("max-num-batched-tokens", null, "Most tokens computed in one step.");
     public static readonly Setting MaxModelLen = new("max-model-len", null, "Most tokens of prompt and answer together.");
@@ -73,7 +75,7 @@ static class Settings
 
     /// <summary>What the engine is built with, whichever command builds it.</summary>
     public static readonly Setting[] OfEngine =
-        [Device, CpuKernels, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, SnapshotTokens, SnapshotMemoryBytes, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads,
+        [Device, CpuKernels, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, SnapshotTokens, SnapshotMemoryBytes, SwapMemoryBytes, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads,
             SpeculativeConfig, SpeculativeModel, NumSpeculativeTokens];
 
     public static readonly Setting[] All =

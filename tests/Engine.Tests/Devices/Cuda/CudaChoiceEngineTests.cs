@@ -205,5 +205,6 @@ public sealed class CudaChoiceEngineTests : IDisposable
         public void Hidden(int row, Span<float> destination) => decoder.Hidden(row, destination);
         public void CopyPages(int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to) => decoder.CopyPages(pageGroup, from, to);
         public void CopyStates(ReadOnlySpan<int> from, ReadOnlySpan<int> to) => decoder.CopyStates(from, to);
+        public void SwapPages(Swap way, int pageGroup, ReadOnlySpan<int> from, ReadOnlySpan<int> to) => decoder.SwapPages(way, pageGroup, from, to);
     }
 }

@@ -25,3 +25,5 @@ public sealed class CudaStates() : StateConformance(_ => CudaEmulator.Device());
 
 public sealed class CudaExpanded() : ExpandedConformance(
     _ => CudaEmulator.Device(), (what, alone) => Fixtures.All || (alone ? what.Embedded > 0 : what.Key < 64));
+
+public sealed class CudaSwaps() : SwapConformance(() => CudaEmulator.Device());

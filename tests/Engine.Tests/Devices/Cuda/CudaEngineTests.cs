@@ -26,6 +26,20 @@ public sealed class CudaEngineTests
         foreach (var (test, answer) in golden.Cases.Zip(answers)) Assert.Equal(test.GreedyIds, answer.Ids);
     }
 
+    [Theory, InlineData("hf/qwen3"), InlineData("schemes/cca"), InlineData("schemes/mtla")]
+    public Task Sequences_that_are_swapped_to_the_host_and_back_say_to_the_last_bit_what_they_say_with_room(string fixture) =>
+        SwapTests.SaysTheSameUnderPressureAsync(fixture, () => CudaEmulator.Device());
+
+    [Fact]
+    public async Task What_swapping_costs_is_measured_where_it_is_wanted()
+    {
+        // Whichever way is taken: answers are the same, and what was measured is finite.
+        await using var model = Load("hf/qwen3", Small with { SwapBytes = 1 << 20 });
+        using var golden = Golden.Open("hf/qwen3");
+        foreach (var test in golden.Cases) Assert.Equal(test.GreedyIds, (await Said.AskAsync(model, Request(test))).Ids);
+        Assert.NotNull(model.Size.Swap);
+    }
+
     [Fact]
     public async Task Sampled_answers_do_not_depend_on_the_crowd_to_the_last_bit()
     {

@@ -135,7 +135,7 @@ sealed unsafe class CudaDriver
         if (status == CudaStatus.OutOfMemory)
             throw new CudaException(
                 $"cuMemHostAlloc failed with status {status}: the system gives no {bytes:N0} bytes of host memory that is never swapped out. "
-                + "Give the process more memory, or less to --swap-space.", status);
+                + "Give the process more memory, or swap less (--swap-memory-bytes).", status);
         Call("cuMemHostAlloc", status);
         return address;
     }

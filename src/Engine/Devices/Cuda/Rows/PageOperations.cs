@@ -29,6 +29,18 @@ sealed class PageOperations(CudaContext context, StepTables tables)
             context.Stream.Copy(stream.Address + (nint)(from[i] * stream.PageBytes), stream.Address + (nint)(to[i] * stream.PageBytes), bytes);
     }
 
+    /// <summary>Copies pages between the device and pinned host memory, neighbours on both sides at once; the host does not wait.</summary>
+    public void Swap(Swap way, PagedRows stream, PagedRows host, ReadOnlySpan<int> from, ReadOnlySpan<int> to)
+    {
+        for (int i = 0, count; i < from.Length; i += count)
+        {
+            for (count = 1; i + count < from.Length && from[i + count] == from[i] + count && to[i + count] == to[i] + count;) count++;
+            var bytes = count * stream.PageBytes;
+            if (way == Devices.Swap.Out) context.Stream.SwapOut(stream.Address + (nint)(from[i] * stream.PageBytes), host.Address + (nint)(to[i] * stream.PageBytes), bytes);
+            else context.Stream.SwapIn(host.Address + (nint)(from[i] * stream.PageBytes), stream.Address + (nint)(to[i] * stream.PageBytes), bytes);
+        }
+    }
+
     [StructLayout(LayoutKind.Sequential)]
     struct WriteRowsArguments
     {
