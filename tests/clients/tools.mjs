@@ -77,9 +77,9 @@ const tests = {
     assert.equal(typeof JSON.parse(reply.choices[0].message.content), "object");
   },
   async "a keyword that is not served is a 400 that names it"() {
-    const response_format = { type: "json_schema", json_schema: { name: "a", schema: { type: "object", dependentRequired: {} } } };
+    const response_format = { type: "json_schema", json_schema: { name: "a", schema: { type: "object", contains: {} } } };
     await assert.rejects(client.chat.completions.create({ model, messages, response_format }),
-      (error) => error instanceof OpenAI.BadRequestError && /dependentRequired/.test(error.message) && error.param === "response_format.json_schema.schema");
+      (error) => error instanceof OpenAI.BadRequestError && /contains/.test(error.message) && error.param === "response_format.json_schema.schema");
   },
 };
 

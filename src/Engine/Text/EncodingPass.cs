@@ -1,7 +1,7 @@
 namespace Serving.Text;
 
 /// <summary>The way of one text to its ids: added tokens of the text as it stands, normalising, added tokens of the normalised text, words, merging.</summary>
-readonly struct EncodingPass(TokenizerParts parts, List<int> ids)
+readonly struct EncodingPass(TokenizerParts parts, TokenList ids)
 {
     public void Text(MarkedText text)
     {

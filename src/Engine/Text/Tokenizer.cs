@@ -57,7 +57,13 @@ public sealed class Tokenizer
     public int[] Encode(string text, bool addSpecial, bool parseSpecial) => Encode([new(text, parseSpecial)], addSpecial);
 
     /// <summary>The ids of the joined parts, as of one text, except that no control token is recognised where its spelling touches a part with <see cref="TextPart.ParseSpecial"/> false.</summary>
-    public int[] Encode(ReadOnlySpan<TextPart> parts, bool addSpecial)
+    public int[] Encode(ReadOnlySpan<TextPart> parts, bool addSpecial) => Encode(Joined(parts), addSpecial, int.MaxValue)!;
+
+    /// <summary>The ids of the joined parts, or null where they are more than <paramref name="most"/>: no word is merged after the one that makes that certain, nor a word
+    /// that is itself too long to be so few tokens.</summary>
+    public int[]? EncodeAtMost(int most, ReadOnlySpan<TextPart> parts, bool addSpecial) => Encode(Joined(parts), addSpecial, most);
+
+    static MarkedBuffer Joined(ReadOnlySpan<TextPart> parts)
     {
         var length = 0L;
         foreach (var part in parts)
@@ -65,7 +71,7 @@ public sealed class Tokenizer
         var joined = new MarkedBuffer(length);
         foreach (var part in parts)
             joined.Append(part.Text, literal: !part.ParseSpecial);
-        return Encode(joined, addSpecial);
+        return joined;
     }
 
     /// <summary>The ids of a rendered chat: control tokens are recognised, except where their spelling touches one of <paramref name="literal"/>, the UTF-16 ranges that hold untrusted text.</summary>
@@ -77,18 +83,25 @@ public sealed class Tokenizer
         marked.Append(text, literal: false);
         foreach (var range in literal)
             marked.MarkLiteral(range);
-        return Encode(marked, addSpecial);
+        return Encode(marked, addSpecial, int.MaxValue)!;
     }
 
-    int[] Encode(MarkedBuffer text, bool addSpecial)
+    int[]? Encode(MarkedBuffer text, bool addSpecial, int most)
     {
-        var ids = new List<int>(text.Written.Text.Length / 3 + 8);
-        if (addSpecial)
-            ids.AddRange(_parts.Prefix);
-        new EncodingPass(_parts, ids).Text(text.Written);
-        if (addSpecial)
-            ids.AddRange(_parts.Suffix);
-        return [.. ids];
+        var ids = new TokenList(most, (int)Math.Min(most, text.Written.Text.Length / 3 + 8L));
+        try
+        {
+            if (addSpecial)
+                ids.Add(_parts.Prefix);
+            new EncodingPass(_parts, ids).Text(text.Written);
+            if (addSpecial)
+                ids.Add(_parts.Suffix);
+            return ids.ToArray();
+        }
+        catch (TooManyTokensException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The text of the ids, U+FFFD where bytes are no character. <paramref name="skipSpecial"/> leaves control tokens out; ids without a token give nothing.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using Serving.Model;
 
 namespace Serving.Server.Commands;
@@ -41,6 +42,10 @@ static class CommandLine
     public static RootCommand Root()
     {
         var root = new RootCommand("Serves a language model over the OpenAI protocol.");
+        // What other systems call help would stand among the completions.
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Aliases.Clear();
+        help.Aliases.Add("-h");
         SettingOptions.AddTo(root, Settings.All);
         root.SetAction((parsed, cancellation) => ServeCommand.RunAsync(SettingOptions.Values(parsed), cancellation));
         root.Add(ServeCommand.Create());

@@ -21,8 +21,8 @@ static class CompletionCommand
             #compdef serving
             _serving() {
                 local line="${words[2,CURRENT]}"
-                local -a found=("${(@f)$("${words[1]}" "[suggest:${#line}]" "$line" 2>/dev/null)}")
-                compadd -- "${found[@]}" || _files
+                local -a found=(${(f)"$("${words[1]}" "[suggest:${#line}]" "$line" 2>/dev/null)"})
+                compadd -- $found || _files
             }
             compdef _serving serving
 

@@ -8,6 +8,15 @@ namespace Serving.Server.OpenAi;
 /// <param name="Param">The field that holds the prompt.</param>
 readonly record struct ContextRoom(ServedModel Model, bool Clamps, string Param)
 {
+    /// <summary>How much of a prompt is read: all of it where its last tokens are kept, else enough to say how long one is that is not far over the context.</summary>
+    public EncodingLimit Limit(int? keep)
+    {
+        var (param, context) = (Param, Model.MaxLength);
+        var most = keep is null ? (int)Math.Min(2L * context, int.MaxValue) : int.MaxValue;
+        return new(most, () => ApiException.TooLong(param,
+            $"The prompt has more than {most} tokens, but this model's context holds {context} with the answer. Shorten the prompt."));
+    }
+
     /// <summary>The last tokens of a prompt, where the request wants it cut.</summary>
     public int[] Truncated(int[] prompt, int? keep, int? answer) => keep switch
     {

@@ -52,6 +52,12 @@ sealed class SchemaOracle(JsonElement root)
         "uniqueItems" => value.ValueKind != JsonValueKind.Array || !wanted.GetBoolean()
             || value.EnumerateArray().Select((item, i) => value.EnumerateArray().Take(i).All(other => !JsonElement.DeepEquals(item, other))).All(isNew => isNew),
         "not" => !Holds(wanted, value),
+        "if" => !schema.TryGetProperty(Holds(wanted, value) ? "then" : "else", out var outcome) || Holds(outcome, value),
+        "then" or "else" => true,
+        "dependentRequired" => value.ValueKind != JsonValueKind.Object || wanted.EnumerateObject().All(one =>
+            !value.TryGetProperty(one.Name, out _) || one.Value.EnumerateArray().All(name => value.TryGetProperty(name.GetString()!, out _))),
+        "dependentSchemas" => value.ValueKind != JsonValueKind.Object || wanted.EnumerateObject().All(one =>
+            !value.TryGetProperty(one.Name, out _) || Holds(one.Value, value)),
         "$defs" => true,
         _ => throw new ArgumentException($"The oracle does not know '{keyword}'."),
     };

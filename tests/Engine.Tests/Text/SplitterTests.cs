@@ -52,22 +52,44 @@ public sealed class SplitterTests
             Assert.Equal("ab 12 é🦙", Cut([.. PreTokenizers.Get(name).Splitters.Select(make => make())], "ab 12 é🦙").Replace("|", "", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void No_word_is_encoded_after_the_one_that_makes_too_many_tokens_certain()
+    {
+        var words = new Words();
+        Assert.Throws<TooManyTokensException>(() => new PieceSink([new Gpt2Scanner()], 0, words, new(3, 4)).Take(string.Join(' ', Enumerable.Range(0, 1000))));
+        Assert.Equal(3, words.Seen.Count);
+    }
+
+    [Theory, InlineData(8, true), InlineData(9, false)]
+    public void A_word_too_long_for_the_tokens_that_may_be_is_not_encoded_at_all(int length, bool fits)
+    {
+        var words = new Words(longest: 2);
+        var ids = new TokenList(4, 4);
+        if (fits)
+            words.Encode(new string('x', length), ids);
+        else
+            Assert.Throws<TooManyTokensException>(() => words.Encode(new string('x', length), ids));
+        Assert.Equal(fits ? 1 : 0, words.Seen.Count);
+    }
+
     static string Cut(Splitter splitter, string text) => Cut([splitter], text);
 
     static string Cut(Splitter[] splitters, string text)
     {
         var words = new Words();
-        var ids = new List<int>();
+        var ids = new TokenList(int.MaxValue, 16);
         new PieceSink(splitters, 0, words, ids).Take(text);
-        return string.Join('|', ids.Select(id => words.Seen[id]));
+        return string.Join('|', ids.ToArray().Select(id => words.Seen[id]));
     }
 
     /// <summary>A model whose tokens are the words themselves.</summary>
-    sealed class Words : WordModel
+    sealed class Words(int? longest = null) : WordModel
     {
+        protected override int? LongestToken => longest;
+
         public List<string> Seen { get; } = [];
 
-        protected override void EncodeUtf8(ReadOnlySpan<byte> word, List<int> ids)
+        protected override void EncodeUtf8(ReadOnlySpan<byte> word, TokenList ids)
         {
             ids.Add(Seen.Count);
             Seen.Add(Encoding.UTF8.GetString(word));

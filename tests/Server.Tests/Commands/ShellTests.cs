@@ -19,6 +19,14 @@ public sealed class ShellTests
     }
 
     [Fact]
+    public async Task A_shell_is_told_of_one_spelling_of_help_and_its_letter()
+    {
+        var output = new StringWriter();
+        await CommandLine.RunAsync(["[suggest:6]", "bench "], output);
+        Assert.Equal(["--help", "-h"], output.ToString().Split('\n', StringSplitOptions.TrimEntries).Where(line => line.StartsWith('-') || line.StartsWith('/')).Order());
+    }
+
+    [Fact]
     public async Task The_script_for_bash_completes_by_the_program()
     {
         const string Program = """

@@ -65,7 +65,7 @@ public sealed class ErrorTests(ServerFixture fixture) : IClassFixture<ServerFixt
         { Chat, Asking(""" "response_format": {} """), 400, "response_format.type", "missing_required_parameter" },
         { Chat, Asking(""" "response_format": {"type": "xml"} """), 400, "response_format.type", "invalid_value" },
         { Chat, Asking(""" "response_format": {"type": "json_schema"} """), 400, "response_format.json_schema", "missing_required_parameter" },
-        { Chat, Asking(""" "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"not": {}} } } """), 400, "response_format.json_schema.schema", "invalid_value" },
+        { Chat, Asking(""" "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"contains": {}} } } """), 400, "response_format.json_schema.schema", "invalid_value" },
         { Chat, Asking(""" "response_format": {"type": "json_object"}, "guided_regex": "a" """), 400, "guided_regex", "invalid_parameter_combination" },
         { Chat, Asking(""" "response_format": {"type": "json_object"}, "min_tokens": 3 """), 400, "min_tokens", "invalid_parameter_combination" },
         { Chat, Asking(""" "tools": [] """), 400, "tools", "empty_array" },
@@ -74,7 +74,7 @@ public sealed class ErrorTests(ServerFixture fixture) : IClassFixture<ServerFixt
         { Chat, Asking(""" "tools": [{"type": "function", "function": {"name": "f", "parameters": 5}}] """), 400, "tools[0].function.parameters", "invalid_type" },
         { Chat, Asking(""" "tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "any" """), 400, "tool_choice", "invalid_value" },
         { Chat, Asking(""" "tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": {"type": "function", "function": {"name": "g"} } """), 400, "tool_choice.function.name", "invalid_value" },
-        { Chat, Asking(""" "tools": [{"type": "function", "function": {"name": "f", "parameters": {"not": {}}}}], "tool_choice": "required" """), 400, "tools[0].function.parameters", "invalid_value" },
+        { Chat, Asking(""" "tools": [{"type": "function", "function": {"name": "f", "parameters": {"contains": {}}}}], "tool_choice": "required" """), 400, "tools[0].function.parameters", "invalid_value" },
         { Chat, Asking(""" "tool_choice": "auto" """), 400, "tool_choice", "invalid_value" },
         { Chat, Asking(""" "functions": [] """), 400, "functions", "unsupported_parameter" },
         { Chat, Asking(""" "function_call": "none" """), 400, "function_call", "unsupported_parameter" },
@@ -134,6 +134,40 @@ public sealed class ErrorTests(ServerFixture fixture) : IClassFixture<ServerFixt
         var message = (await Check(reply, 400, "prompt", "context_length_exceeded")).GetProperty("message").GetString();
         Assert.Contains("512", message);
         Assert.Contains("603", message);
+    }
+
+    public static TheoryData<string, string, string> Overlong => new()
+    {
+        { Chat, """{"model": "tiny", "messages": [{"role": "user", "content": "TEXT"}]}""", "messages" },
+        { Text, """{"model": "tiny", "prompt": ["a", "TEXT"]}""", "prompt" },
+        { "/v1/responses", """{"model": "tiny", "input": "TEXT"}""", "input" },
+        { "/v1/embeddings", """{"model": "tiny", "input": "TEXT"}""", "input" },
+    };
+
+    /// <summary>The tiny model's context holds 512 tokens; a prompt is counted up to twice that.</summary>
+    [Theory, MemberData(nameof(Overlong))]
+    public async Task A_prompt_far_over_the_context_is_refused_without_its_tokens_being_counted(string path, string body, string param)
+    {
+        using var over = await fixture.Server.PostAsync(path, body.Replace("TEXT", new string('x', 600)));
+        Assert.Matches(@"has 6[0-9]{2} tokens.*512", (await Check(over, 400, param, "context_length_exceeded")).GetProperty("message").GetString());
+        using var far = await fixture.Server.PostAsync(path, body.Replace("TEXT", new string('x', 100_000)));
+        Assert.Matches("more than 1024 tokens.*512", (await Check(far, 400, param, "context_length_exceeded")).GetProperty("message").GetString());
+    }
+
+    [Fact]
+    public async Task A_prompt_that_is_to_be_cut_is_read_whole()
+    {
+        using var reply = await fixture.Server.PostAsync(Text, $$"""{"model": "tiny", "max_tokens": 1, "truncate_prompt_tokens": 5, "prompt": "{{new string('x', 5000)}}"}""");
+        Assert.Contains("\"prompt_tokens\":5,", await reply.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Texts_to_tokenize_have_a_limit_of_their_own()
+    {
+        using var far = await fixture.Server.PostAsync("/tokenize", $$"""{"model": "tiny", "prompt": "{{new string('x', 1 << 20)}}"}""");
+        using var over = await fixture.Server.PostAsync("/tokenize", $$"""{"model": "tiny", "prompt": "{{new string('x', (1 << 20) + 1)}}"}""");
+        Assert.Equal(200, (int)far.StatusCode);
+        await Check(over, 400, "prompt", "string_above_max_length");
     }
 
     [Fact]

@@ -123,7 +123,7 @@ static class ChatRequestRows
             Assert.Contains(System.Text.Json.JsonDocument.Parse(reply.Json.Text("choices.0.message.content")!).RootElement.Text("c"), (string[])["red", "blue"]) },
         { "json_schema is required for its type", Ask.Chatting(""" "response_format": {"type": "json_schema"} """), 400, "response_format.json_schema", "missing_required_parameter" },
         { "a schema's name has 1 to 64 plain characters", Ask.Chatting(""" "response_format": {"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}} """), 400, "response_format.json_schema.name", "invalid_value" },
-        { "a keyword that is not served is named", Ask.Chatting(""" "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "not": {}}}} """), 400, "response_format.json_schema.schema", "invalid_value", "not" },
+        { "a keyword that is not served is named", Ask.Chatting(""" "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "contains": {}}}} """), 400, "response_format.json_schema.schema", "invalid_value", "contains" },
         { "a regular expression is kept", Ask.Chatting(""" "structured_outputs": {"regex": "[0-9]{3}"}, "max_tokens": 20 """), reply => Assert.Matches("^[0-9]{3}$", reply.Json.Text("choices.0.message.content")) },
         { "a choice is one of them", Ask.Chatting(""" "structured_outputs": {"choice": ["north", "south"]}, "max_tokens": 20 """), reply => Assert.Contains(reply.Json.Text("choices.0.message.content"), (string[])["north", "south"]) },
     };

@@ -20,9 +20,9 @@ sealed class ArraySchema(List<SchemaPlace> places, SchemaReader reader)
         if (max == 0)
             return Expr.OneOf([Expr.Text("[]"), Expr.Text("[ ]")]);
         if (max is null or > 1 && places.FindIndex(IsUnique) is >= 0 and var unique)
-            return own == 0 && reader.Values(Constraints(0)!.Value) is { Count: <= UniqueItems.Most } values
+            return own == 0 && reader.Values(Constraints(0)!.Value) is { } values
                 ? new UniqueItems(values, min, max).ToExpr()
-                : throw places[unique].Unsupported($"uniqueItems but of at most {UniqueItems.Most} values of an enum");
+                : throw places[unique].Unsupported("uniqueItems but of the values of an enum");
         var first = own > 0 ? Item(0) : rest;
         var items = Expr.Of(first ?? Expr.Nothing, Further(Math.Min(own, max ?? int.MaxValue), rest, min, max));
         return min > 0 ? JsonText.Filled("[", "]", items) : JsonText.Braced("[", "]", items);

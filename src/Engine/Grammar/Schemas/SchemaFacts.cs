@@ -4,7 +4,7 @@ using Serving.Grammar.Expressions;
 namespace Serving.Grammar.Schemas;
 
 /// <summary>The assertions of schemas that hold together, and the texts that fulfil them all.</summary>
-sealed class SchemaFacts(List<SchemaPlace> places)
+sealed class SchemaFacts(List<SchemaPlace> all)
 {
     static readonly string[] AllTypes = ["object", "array", "string", "number", "integer", "boolean", "null"];
 
@@ -17,7 +17,8 @@ sealed class SchemaFacts(List<SchemaPlace> places)
         ["number"] = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
     };
 
-    readonly Exclusions _excluded = new(places);
+    readonly List<SchemaPlace> _places = all.FindAll(place => place.Kind != PlaceKind.Not);
+    readonly Exclusions _excluded = new(all.Where(place => place.Kind == PlaceKind.Not));
 
     public Expr ToExpr(SchemaReader reader)
     {
@@ -32,11 +33,11 @@ sealed class SchemaFacts(List<SchemaPlace> places)
 
     Expr OfType(string type, SchemaReader reader) => type switch
     {
-        "object" => new ObjectSchema(places, reader).ToExpr(),
-        "array" => new ArraySchema(places, reader).ToExpr(),
-        "string" => StringSchema.Of(places, _excluded.Strings, reader.Limits),
-        "number" => NumberSchema.Of(places, integers: false, reader.Limits),
-        "integer" => NumberSchema.Of(places, integers: true, reader.Limits),
+        "object" => new ObjectSchema(_places, reader).ToExpr(),
+        "array" => new ArraySchema(_places, reader).ToExpr(),
+        "string" => StringSchema.Of(_places, _excluded.Strings(reader.Limits), reader.Limits),
+        "number" => NumberSchema.Of(_places, integers: false, _excluded.Numbers, reader.Limits),
+        "integer" => NumberSchema.Of(_places, integers: true, _excluded.Numbers, reader.Limits),
         "boolean" => Expr.OneOf(_excluded.Booleans.Select(Expr.Text)),
         _ => Expr.Text("null"),
     };
@@ -45,8 +46,8 @@ sealed class SchemaFacts(List<SchemaPlace> places)
     public List<string> Types()
     {
         var types = AllTypes.Where(type => type != "integer").ToList();
-        var named = false;
-        foreach (var place in places)
+        var named = Values() is not null;
+        foreach (var place in _places)
         {
             if (!place.Json.TryGetProperty("type", out var given))
                 continue;
@@ -61,7 +62,7 @@ sealed class SchemaFacts(List<SchemaPlace> places)
         }
         if (named)
             return types;
-        var meant = TypeOfKeyword.Where(pair => pair.Value.Any(keyword => places.Any(place => place.Json.TryGetProperty(keyword, out _))))
+        var meant = TypeOfKeyword.Where(pair => pair.Value.Any(keyword => _places.Any(place => place.Json.TryGetProperty(keyword, out _))))
             .Select(pair => pair.Key).ToList();
         return meant.Count > 0 ? meant : types;
     }
@@ -79,7 +80,7 @@ sealed class SchemaFacts(List<SchemaPlace> places)
     List<JsonElement>? Values()
     {
         List<JsonElement>? values = null;
-        foreach (var place in places)
+        foreach (var place in _places)
         {
             if (place.Json.TryGetProperty("const", out var constant))
                 Narrow([constant]);
@@ -94,10 +95,16 @@ sealed class SchemaFacts(List<SchemaPlace> places)
 
     IEnumerable<JsonElement> Literals(List<JsonElement> values, List<string> types)
     {
-        foreach (var place in places)
-            if (TypeOfKeyword.Values.SelectMany(names => names).FirstOrDefault(name => place.Json.TryGetProperty(name, out _)) is { } beside)
-                throw place.Unsupported($"{beside} beside enum or const");
-        return values.Where(value => types.Any(type => IsOf(value, type)));
+        foreach (var (type, keywords) in TypeOfKeyword.Where(pair => values.Exists(value => pair.Key is "object" or "array" && IsOf(value, pair.Key))))
+            foreach (var place in _places)
+                if (Array.Find(keywords, name => place.Json.TryGetProperty(name, out _)) is { } beside)
+                    throw place.Unsupported($"{beside} beside enum or const");
+        return values.Where(value => types.Any(type => IsOf(value, type)) && value.ValueKind switch
+        {
+            JsonValueKind.String => StringSchema.Holds(_places, value.GetString()!),
+            JsonValueKind.Number => NumberSchema.Holds(_places, value),
+            _ => true,
+        });
     }
 
     static bool IsOf(JsonElement value, string type) => value.ValueKind switch

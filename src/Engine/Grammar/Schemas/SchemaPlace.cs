@@ -16,6 +16,12 @@ enum PlaceKind
 
     /// <summary>A list of schemas, exactly one of which holds.</summary>
     OneOf,
+
+    /// <summary>A schema that does not hold.</summary>
+    Not,
+
+    /// <summary>The case that a schema distinguishes: <c>if</c>, <c>then</c> and <c>else</c> stand in it.</summary>
+    Case,
 }
 
 /// <summary>A part of a schema and where it stands.</summary>

@@ -10,13 +10,6 @@ namespace Serving.Grammar.Schemas;
 /// </summary>
 sealed class SchemaReader
 {
-    /// <summary>Assertions that no grammar of this kind can hold to.</summary>
-    static readonly string[] Unsupported =
-    [
-        "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties", "unevaluatedItems",
-        "contains", "minContains", "maxContains", "$dynamicRef", "$recursiveRef",
-    ];
-
     static readonly EqualityComparer<SchemaPlace> SamePlace =
         EqualityComparer<SchemaPlace>.Create((a, b) => (a.Kind, a.Path) == (b.Kind, b.Path), place => place.Path.GetHashCode(StringComparison.Ordinal));
 
@@ -68,7 +61,7 @@ sealed class SchemaReader
     {
         var flat = new List<SchemaPlace>();
         return !places.All(place => Flatten(place, flat, [])) ? []
-            : flat.Exists(place => place.Kind is PlaceKind.AnyOf or PlaceKind.OneOf) ? null
+            : flat.Exists(IsChoice) ? null
             : new SchemaFacts(flat).Allowed();
     }
 
@@ -102,25 +95,35 @@ sealed class SchemaReader
                 return Expr.Nothing;
         if (flat.Count == 0)
             return JsonText.Value.Called();
-        var group = flat.FindIndex(place => place.Kind is PlaceKind.AnyOf or PlaceKind.OneOf);
+        var group = flat.FindIndex(IsChoice);
         if (group < 0)
             return new SchemaFacts(flat).ToExpr(this);
         var (alternatives, rest) = (flat[group], flat.Where((_, i) => i != group).ToList());
+        if (alternatives.Kind == PlaceKind.Case)
+            return Expr.OneOf([Of([.. rest, .. Case(alternatives, PlaceKind.Schema, "then")]), Of([.. rest, .. Case(alternatives, PlaceKind.Not, "else")])]);
         var branches = Branches(alternatives).ToList();
         if (alternatives.Kind == PlaceKind.OneOf)
             new SchemaOverlap(_references).Check(alternatives, branches);
         return Expr.OneOf([.. branches.Select(branch => Of([.. rest, branch]))]);
     }
 
+    static bool IsChoice(SchemaPlace place) => place.Kind is PlaceKind.AnyOf or PlaceKind.OneOf or PlaceKind.Case;
+
+    /// <summary>What holds where the condition of a schema does, or where it does not.</summary>
+    static IEnumerable<SchemaPlace> Case(SchemaPlace place, PlaceKind condition, string outcome)
+    {
+        yield return place.Below("if", place.Json.GetProperty("if"), condition);
+        if (place.Json.TryGetProperty(outcome, out var schema))
+            yield return place.Below(outcome, schema);
+    }
+
     /// <summary>Lists what a place says, with all that it refers to; false where nothing can be valid by it.</summary>
     bool Flatten(SchemaPlace place, List<SchemaPlace> flat, ImmutableHashSet<string> within)
     {
-        if (place.Kind != PlaceKind.Schema || place.Json.ValueKind is JsonValueKind.True or JsonValueKind.False)
-        {
-            if (place.Kind != PlaceKind.Schema && !flat.Contains(place, SamePlace))
-                flat.Add(place);
-            return place.Kind != PlaceKind.Schema || place.Json.ValueKind == JsonValueKind.True;
-        }
+        if (place.Kind is not (PlaceKind.Schema or PlaceKind.Not))
+            return Listed(place, flat);
+        if (place.Json.ValueKind is JsonValueKind.True or JsonValueKind.False)
+            return place.Json.ValueKind == JsonValueKind.True == (place.Kind == PlaceKind.Schema);
         var name = place.Path.Length == 0 ? "schema" : place.Path;
         if (place.Json.ValueKind != JsonValueKind.Object)
             throw new GrammarException($"'{name}' must be an object, true or false.");
@@ -130,18 +133,45 @@ sealed class SchemaReader
             throw new GrammarException($"The schema has more than {10 * _limits.Rules} parts, counted as often as others refer to them.");
         if (within.Count > _limits.Depth || place.Path.Count(c => c == '.') > 4 * _limits.Depth)
             throw new GrammarException($"The schema nests more than {_limits.Depth} levels.");
-        foreach (var keyword in Unsupported)
+        if (place.Kind == PlaceKind.Not)
+            return Failed(place, flat);
+        foreach (var keyword in SchemaKeywords.Refused)
             if (place.Json.TryGetProperty(keyword, out _))
                 throw place.Unsupported(keyword);
+        // References below an identifier of its own would mean places of that schema, not of the whole.
+        if (place.Path.Length > 0 && place.Json.TryGetProperty("$id", out var id) && place.Json.GetRawText().Contains("\"$ref\""))
+            throw place.Unsupported("$id above references");
         if (place.Json.TryGetProperty("anyOf", out var any))
-            Flatten(place.Below("anyOf", any, PlaceKind.AnyOf), flat, within);
+            Listed(place.Below("anyOf", any, PlaceKind.AnyOf), flat);
         if (place.Json.TryGetProperty("oneOf", out var one))
-            Flatten(place.Below("oneOf", one, PlaceKind.OneOf), flat, within);
-        Flatten(place with { Kind = PlaceKind.Assertions }, flat, within);
+            Listed(place.Below("oneOf", one, PlaceKind.OneOf), flat);
+        foreach (var dependency in Dependencies.Of(place))
+            Listed(dependency, flat);
+        if (place.Json.TryGetProperty("if", out _) && (place.Json.TryGetProperty("then", out _) || place.Json.TryGetProperty("else", out _)))
+            Listed(place with { Kind = PlaceKind.Case }, flat);
+        Listed(place with { Kind = PlaceKind.Assertions }, flat);
         List<SchemaPlace> others = place.Json.TryGetProperty("allOf", out var all) ? [.. Branches(place.Below("allOf", all))] : [];
         if (place.Json.TryGetProperty("$ref", out _))
             others.Add(_references.Resolve(place));
+        if (place.Json.TryGetProperty("not", out var not))
+            others.Add(place.Below("not", not, PlaceKind.Not));
         return others.TrueForAll(other => Flatten(other, flat, within.Add(place.Path)));
+    }
+
+    /// <summary>Lists how a schema may fail; false where it cannot.</summary>
+    bool Failed(SchemaPlace place, List<SchemaPlace> flat)
+    {
+        if (Negation.IsPlain(place.Json))
+            return Listed(place, flat);
+        var ways = Negation.Of(place, _references);
+        return ways.GetArrayLength() > 0 && Listed(place with { Kind = PlaceKind.AnyOf, Json = ways }, flat);
+    }
+
+    static bool Listed(SchemaPlace place, List<SchemaPlace> flat)
+    {
+        if (!flat.Contains(place, SamePlace))
+            flat.Add(place);
+        return true;
     }
 
     static IEnumerable<SchemaPlace> Branches(SchemaPlace list) =>

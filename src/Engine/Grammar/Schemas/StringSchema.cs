@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Serving.Grammar.Automata;
 using Serving.Grammar.Expressions;
@@ -30,7 +31,7 @@ static class StringSchema
     /// <summary>Any character, as an automaton that is small where it is repeated.</summary>
     static readonly Expr AnyCharacter = RegularSet.Of(JsonText.InString(CharSet.All), new()).ToExpr();
 
-    public static Expr Of(List<SchemaPlace> places, IReadOnlyList<string> excluded, GrammarLimits limits)
+    public static Expr Of(List<SchemaPlace> places, IReadOnlyList<Expr> excluded, GrammarLimits limits)
     {
         var min = Counts.Most(places, "minLength");
         var max = Counts.Least(places, "maxLength");
@@ -47,12 +48,24 @@ static class StringSchema
         try
         {
             var sets = all.Select(text => RegularSet.Of(text, limits)).Aggregate((a, b) => a.And(b));
-            return sets.Except(RegularSet.Of(Expr.OneOf(excluded.Select(value => Expr.Text(JsonText.SpellInString(value)))), limits)).ToExpr();
+            return sets.Except(RegularSet.Of(Expr.OneOf(excluded), limits)).ToExpr();
         }
         catch (GrammarException error)
         {
             throw new GrammarException($"The string '{(places[0].Path.Length == 0 ? "schema" : places[0].Path)}' cannot be served with all that holds for it: {error.Message}");
         }
+    }
+
+    /// <summary>Whether a string is one of them.</summary>
+    public static bool Holds(List<SchemaPlace> places, string text) => text.EnumerateRunes().Count() is var length
+        && !(length < Counts.Most(places, "minLength")) && !(length > Counts.Least(places, "maxLength"))
+        && places.SelectMany(Patterns).All(p => Matches(p.Place.Below(p.Keyword, default), p.Pattern, text));
+
+    /// <summary>Whether a pattern matches a string somewhere.</summary>
+    public static bool Matches(SchemaPlace place, string pattern, string text)
+    {
+        var limits = new GrammarLimits();
+        return RegularSet.Of(Matched(place, pattern, limits), limits).Contains(Encoding.UTF8.GetBytes(JsonText.SpellInString(text)));
     }
 
     /// <summary>Strings of so many characters, each spelled as <see cref="JsonText.InString"/> does.</summary>

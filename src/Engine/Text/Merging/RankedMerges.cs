@@ -18,6 +18,8 @@ sealed class RankedMerges(Vocabulary vocabulary, PairTable pairs, MergeOptions o
         ? vocabulary.Find(ByteAlphabet.Spelling([(byte)b]))
         : ByteTokens.Find(vocabulary, (byte)b))];
 
+    protected override int? LongestToken => (options.ByteLevel || options.ByteFallback) && Array.TrueForAll(_bytes, id => id >= 0) ? vocabulary.LongestUtf8 : null;
+
     readonly struct Rule(PairTable pairs) : IMergeRule<int>
     {
         public bool TryMerge(in Symbol left, in Symbol right, out int order, out int result)
@@ -28,7 +30,7 @@ sealed class RankedMerges(Vocabulary vocabulary, PairTable pairs, MergeOptions o
         }
     }
 
-    protected override void EncodeUtf8(ReadOnlySpan<byte> word, List<int> ids)
+    protected override void EncodeUtf8(ReadOnlySpan<byte> word, TokenList ids)
     {
         if (options.WholeWords && WholeWord(word) is var whole and >= 0)
         {

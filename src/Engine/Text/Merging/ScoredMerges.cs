@@ -20,6 +20,8 @@ sealed class ScoredMerges : WordModel
             throw new InvalidDataException("The vocabulary has neither a token for each byte nor one for what is unknown, so some texts have no ids.");
     }
 
+    protected override int? LongestToken => _bytes is null ? null : _vocabulary.LongestUtf8;
+
     /// <summary>Higher scores first.</summary>
     readonly record struct Score(float Value) : IComparable<Score>
     {
@@ -42,7 +44,7 @@ sealed class ScoredMerges : WordModel
         }
     }
 
-    protected override void EncodeUtf8(ReadOnlySpan<byte> word, List<int> ids)
+    protected override void EncodeUtf8(ReadOnlySpan<byte> word, TokenList ids)
     {
         var symbols = ArrayPool<Symbol>.Shared.Rent(word.Length);
         var bytes = ArrayPool<byte>.Shared.Rent(word.Length);
@@ -71,14 +73,14 @@ sealed class ScoredMerges : WordModel
         && _vocabulary.Kind(id) is TokenKind.Normal or TokenKind.Unused or TokenKind.UserDefined ? id : -1;
 
     // A run of unknown characters is one token; only this word is looked at, whose ids may be remembered.
-    void Add(Symbol symbol, ReadOnlySpan<byte> word, List<int> ids, int start)
+    void Add(Symbol symbol, ReadOnlySpan<byte> word, TokenList ids, int start)
     {
         if (symbol.Id >= 0)
             ids.Add(symbol.Id);
         else if (_bytes is not null)
             foreach (var b in word.Slice(symbol.Start, symbol.Length))
                 ids.Add(_bytes[b]);
-        else if (ids.Count == start || ids[^1] != _unknown)
+        else if (ids.Count == start || ids.Last != _unknown)
             ids.Add(_unknown!.Value);
     }
 }

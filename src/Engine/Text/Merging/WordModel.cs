@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Serving.Text;
@@ -9,27 +8,34 @@ abstract class WordModel
 {
     readonly WordCache _cache = new();
 
-    public void Encode(ReadOnlySpan<char> word, List<int> ids)
+    /// <summary>Most bytes of a word that one token stands for; null where bytes may have no token, so that a long word may be few tokens.</summary>
+    protected abstract int? LongestToken { get; }
+
+    /// <exception cref="TooManyTokensException">The list has less room than the word takes, which is found before merging where the word's length says so.</exception>
+    public void Encode(ReadOnlySpan<char> word, TokenList ids)
     {
         var cached = word.Length <= WordCache.LongestWord;
         if (cached && _cache.TryGet(word, out var known))
         {
-            ids.AddRange(known);
+            ids.Add(known);
             return;
         }
         var start = ids.Count;
         var bytes = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(word.Length));
         try
         {
-            EncodeUtf8(bytes.AsSpan(0, Encoding.UTF8.GetBytes(word, bytes)), ids);
+            var length = Encoding.UTF8.GetBytes(word, bytes);
+            if (LongestToken is { } longest && length > (long)longest * ids.Room)
+                throw new TooManyTokensException();
+            EncodeUtf8(bytes.AsSpan(0, length), ids);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(bytes);
         }
         if (cached)
-            _cache.Put(word, CollectionsMarshal.AsSpan(ids)[start..]);
+            _cache.Put(word, ids.Since(start));
     }
 
-    protected abstract void EncodeUtf8(ReadOnlySpan<byte> word, List<int> ids);
+    protected abstract void EncodeUtf8(ReadOnlySpan<byte> word, TokenList ids);
 }

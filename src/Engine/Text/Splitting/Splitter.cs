@@ -7,7 +7,7 @@ abstract class Splitter
 }
 
 /// <summary>Takes the pieces of one splitter to the next, and the words of the last to the model.</summary>
-readonly struct PieceSink(Splitter[] splitters, int depth, WordModel model, List<int> ids)
+readonly struct PieceSink(Splitter[] splitters, int depth, WordModel model, TokenList ids)
 {
     public void Take(ReadOnlySpan<char> piece)
     {

@@ -11,7 +11,7 @@ namespace Serving.Server.OpenAi;
 sealed record ChatPrompt(int[] Ids, string Text)
 {
     /// <summary>Renders the messages of a request, with tools where it has some: what users wrote is plain text, even where it spells special tokens.</summary>
-    public static ChatPrompt Read(RequestReader read, ServedModel model, ServerOptions options, ToolUse? tools)
+    public static ChatPrompt Read(RequestReader read, ServedModel model, ServerOptions options, ToolUse? tools, EncodingLimit limit)
     {
         if (model is not { Tokenizer: { } tokenizer, Template: { } template })
             throw ApiException.Unsupported("messages", "This model has no chat template; use /v1/completions.");
@@ -36,7 +36,7 @@ sealed record ChatPrompt(int[] Ids, string Text)
                     Tools = null,
                 };
             var chat = template.Render(input);
-            return new(tokenizer.Encode([.. Parts(chat, options.ParseSpecialInContent)], addSpecial: read.Flag("add_special_tokens") ?? false), chat.Text);
+            return new(limit.Encode(tokenizer, [.. Parts(chat, options.ParseSpecialInContent)], addSpecial: read.Flag("add_special_tokens") ?? false), chat.Text);
         }
         catch (TemplateException error)
         {

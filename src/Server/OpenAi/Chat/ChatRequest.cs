@@ -30,12 +30,12 @@ sealed record ChatRequest(string Model, GenerationFields Fields, GenerationReque
         if (top is not null && !logprobs)
             throw ApiException.Invalid("top_logprobs", "invalid_value", "'top_logprobs' is only allowed when 'logprobs' is true.");
         var tools = ToolUse.Read(read, model.Template);
-        var (ids, text) = ChatPrompt.Read(read, model, options, tools);
+        var room = new ContextRoom(model, options.ClampMaxTokens, "messages");
+        var (ids, text) = ChatPrompt.Read(read, model, options, tools, room.Limit(fields.TruncatesPrompt));
         var tags = model.Template is { } template ? ReasoningTags.Of(template.Source) : null;
         if (tools is not null || tags is not null)
             fields = fields with { Shown = ToolUse.Shown(model.Tokenizer!, tools?.Format, tags) };
         var asked = MaxTokens(read);
-        var room = new ContextRoom(model, options.ClampMaxTokens, "messages");
         var prompt = room.Truncated(ids, fields.TruncatesPrompt, asked);
         var generation = fields.Generation(prompt, logprobs ? top ?? 0 : null) with { MaxTokens = room.Answer(prompt.Length, asked, null) };
         var isThinking = tags?.IsOpenAt(text) ?? false;

@@ -24,7 +24,7 @@ sealed record CompletionRequest(string Model, GenerationFields Fields, Immutable
         var echoes = read.Flag("echo") ?? false;
         var asked = read.Integer("max_tokens", 0);
         var room = new ContextRoom(model, options.ClampMaxTokens, "prompt");
-        var prompts = PromptText.ReadAll(read, "prompt", model, mayBeEmpty: true).Select(p => room.Truncated(p.Ids, fields.TruncatesPrompt, asked) is var ids && ids != p.Ids
+        var prompts = PromptText.ReadAll(read, "prompt", model, mayBeEmpty: true, room.Limit(fields.TruncatesPrompt)).Select(p => room.Truncated(p.Ids, fields.TruncatesPrompt, asked) is var ids && ids != p.Ids
             ? new PromptText(ids, null)
             : p).ToImmutableArray();
         var generations = prompts.Select(prompt => fields.Generation(prompt.Ids, drawn > fields.Choices ? logprobs ?? 0 : logprobs) with

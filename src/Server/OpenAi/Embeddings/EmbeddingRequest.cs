@@ -24,7 +24,7 @@ sealed record EmbeddingRequest(string Model, ImmutableArray<GenerationRequest> G
         var keep = read.Integer("truncate_prompt_tokens", -1);
         var priority = read.Integer("priority", int.MinValue) ?? 0;
         var room = new ContextRoom(model, Clamps: false, Input);
-        var generations = PromptText.ReadAll(read, Input, model, mayBeEmpty: false).Select(text =>
+        var generations = PromptText.ReadAll(read, Input, model, mayBeEmpty: false, room.Limit(keep)).Select(text =>
         {
             var ids = room.Truncated(text.Ids, keep, null);
             room.Answer(ids.Length, 0, null);

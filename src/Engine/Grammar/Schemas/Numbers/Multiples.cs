@@ -13,9 +13,15 @@ static class Multiples
     /// <summary>Largest step, and finest fraction, in units of the last place: so many remainders.</summary>
     public const int MostRemainders = 1000, MostDigits = 6;
 
-    /// <summary>The multiples of a step that is above 0; null where it has too many remainders.</summary>
+    /// <summary>The multiples of a step that is above 0; null where it has too many remainders. The zeros at its end are no remainders: they are read as they are.</summary>
     public static RegularSet? Of(decimal step, GrammarLimits limits)
     {
+        var zeros = 0;
+        for (; step >= 10 && step % 10 == 0; zeros++)
+            step /= 10;
+        if (zeros > 0)
+            return Of(step, limits) is { } parts
+                ? RegularSet.Of(Expr.OneOf([Expr.Of(parts.ToExpr(), Expr.Text(new string('0', zeros))), Expr.Text("0")]), limits) : null;
         var places = 0;
         for (; step != decimal.Truncate(step) && places <= MostDigits; places++)
             step *= 10;
