@@ -12,8 +12,8 @@ namespace Serving;
 /// <param name="Bytes">Memory of the cache.</param>
 /// <param name="Type">Type of cached rows.</param>
 /// <param name="Context">Tokens of every sequence; the model's own limit when null.</param>
-/// <param name="PageTokens">Tokens of a page; more where a page has to hold whole rows of several tokens.</param>
-public sealed record CachePlanOptions(long Bytes, CacheType Type = CacheType.BFloat16, int? Context = null, int PageTokens = 64);
+/// <param name="PageTokens">Tokens of a page; about 64 when null, whole rows of several tokens.</param>
+public sealed record CachePlanOptions(long Bytes, CacheType Type = CacheType.BFloat16, int? Context = null, int? PageTokens = null);
 
 /// <summary>What a model's sequences take in the cache, and what they would take in other types and with other schemes. All figures are <see cref="CacheLayout"/>'s.</summary>
 public sealed record CachePlan
@@ -45,6 +45,9 @@ public sealed record CachePlan
     /// <summary>The model's heads with other schemes, in the same type, most bytes first.</summary>
     public required ImmutableArray<CacheFigures> Schemes { get; init; }
 
+    /// <summary>The same schemes and the model as it is, with rows of every type.</summary>
+    public required ImmutableArray<SchemeInTypes> SchemesByType { get; init; }
+
     /// <summary>Plans for a checkpoint; its weights are not read.</summary>
     /// <exception cref="CheckpointException">It is not a model that is served; the message says why.</exception>
     /// <exception cref="ArgumentException">An option makes no sense; the message says which.</exception>
@@ -58,9 +61,14 @@ public sealed record CachePlan
         ImmutableArray<AttentionPlan> own = [.. blocks.Select(block => block.Plan)];
         var names = string.Join(", ", blocks.Select(block => block.Family).Distinct());
         var heads = HeadsOf(own.First(attention => !attention.Branches.IsEmpty), plan.HiddenSize);
-        options = options with { PageTokens = CacheLayout.PageTokensFor(own, options.PageTokens) };
-        CacheFigures Figures(string name, string widths, ImmutableArray<AttentionPlan> layers, CacheType type) =>
-            CacheFigures.Of(name, widths, new(layers, options.PageTokens, type), layers.Length, context, options.Bytes);
+        var pageTokens = options.PageTokens ?? CacheLayout.PageTokensFor(own);
+        options = options with { PageTokens = pageTokens };
+        CacheFigures Figures(string name, string widths, ImmutableArray<AttentionPlan> layers, CacheType type) => CacheFigures.Of(
+            name, widths, new(layers, CacheLayout.PageTokensFor(layers, pageTokens), type), layers.Length, context, options.Bytes);
+        ImmutableArray<CacheFigures> InTypes(ImmutableArray<AttentionPlan> layers) =>
+            [.. Enum.GetValues<CacheType>().Select(type => Figures(type.ToString().ToLowerInvariant(), $"{(RowFormat)type}", layers, type))];
+        ImmutableArray<(SchemeSketch Sketch, ImmutableArray<AttentionPlan> Layers)> others =
+            [.. AttentionFamilies.Sketches(heads).Select(sketch => (sketch, (ImmutableArray<AttentionPlan>)[.. own.Select(sketch.In)]))];
         return new()
         {
             Model = checkpoint.Name,
@@ -68,12 +76,12 @@ public sealed record CachePlan
             Context = context,
             Layers = own.Length,
             Heads = heads,
-            Kinds = CachedLayers.Of(blocks, new(own, options.PageTokens, options.Type)),
+            Kinds = CachedLayers.Of(blocks, new(own, pageTokens, options.Type)),
             Own = Figures(names, "as it is", own, options.Type),
-            Types = [.. Enum.GetValues<CacheType>().Select(type => Figures(type.ToString().ToLowerInvariant(), $"{(RowFormat)type}", own, type))],
-            Schemes = [.. AttentionFamilies.Sketches(heads)
-                .Select(sketch => Figures(sketch.Name, sketch.Widths, [.. own.Select(sketch.In)], options.Type))
-                .OrderByDescending(figures => figures.BytesPerToken)],
+            Types = InTypes(own),
+            Schemes = [.. others.Select(other => Figures(other.Sketch.Name, other.Sketch.Widths, other.Layers, options.Type)).OrderByDescending(figures => figures.BytesPerToken)],
+            SchemesByType = [.. others.Select(other => new SchemeInTypes(other.Sketch.Name, InTypes(other.Layers))).Append(new("this model", InTypes(own)))
+                .OrderByDescending(scheme => scheme.Types[0].BytesPerToken)],
         };
     }
 
@@ -113,6 +121,11 @@ public sealed record CachedLayers(string Scheme, string Rows, string Streams, do
     static string Of(CachedStream stream, RowFormat format) =>
         $"{stream.Name} {(stream.Groups > 1 ? $"{stream.Groups} x " : "")}{stream.Width} {(stream.OwnedBy is { } owner ? "of an earlier layer" : $"as {format}")}";
 }
+
+/// <summary>What a scheme takes with rows of every type.</summary>
+/// <param name="Name">The scheme.</param>
+/// <param name="Types">The types.</param>
+public sealed record SchemeInTypes(string Name, ImmutableArray<CacheFigures> Types);
 
 /// <summary>What one way of caching takes.</summary>
 /// <param name="Name">The scheme, or the type.</param>

@@ -33,12 +33,12 @@ public sealed class CacheLayout
     /// <summary>The layout of a model's layers; throws ArgumentException when a page holds no token or nothing is cached.</summary>
     public CacheLayout(ImmutableArray<AttentionPlan> layers, int pageTokens = 64, CacheType type = CacheType.BFloat16)
     {
-        if (pageTokens < 1) throw new ArgumentException($"A page of {pageTokens} tokens: it must hold at least 1.", nameof(pageTokens));
+        if (pageTokens < 1) throw new ArgumentException($"A page of {pageTokens} tokens: it must hold at least 1.");
         foreach (var stride in layers.SelectMany(layer => layer.Streams).Select(stream => stream.Stride))
             if (pageTokens % stride != 0)
                 throw new ArgumentException(
                     $"A page of {pageTokens} tokens (block-size) does not hold whole rows of {stride} tokens, as the model has them: "
-                    + $"give a multiple, such as {PageTokensFor(layers, pageTokens)}, or none.", nameof(pageTokens));
+                    + $"give a multiple, such as {PageTokensFor(layers, pageTokens)}, or none.");
         (_layers, PageTokens, Type) = (layers, pageTokens, type);
         Groups =
         [

@@ -32,6 +32,7 @@ public sealed class VariedSchemeTests
         foreach (var chunk in (int[])[1, 7]) Assert.Equal(expected, Logits(slid, chunk, new CpuDevice()));
         Golden.Near(Logits(slid, Prompt.Length, new ReferenceDevice()), expected, 2e-3f, fixture);
         Assert.Equal(whole[..Window], expected[..Window]);
+        Expanded(slid, expected, fixture);
         Assert.NotEqual(whole[^1], expected[^1]);
     }
 
@@ -91,6 +92,17 @@ public sealed class VariedSchemeTests
         Golden.Near(Logits(shared, Prompt.Length, new ReferenceDevice()), expected, 2e-3f, fixture);
         foreach (var chunk in (int[])[1, 7]) Assert.Equal(expected, Logits(shared, chunk, new CpuDevice()));
         for (var seed = 4000; seed < 4000 + Fixtures.Rounds(5); seed++) RealScheduleTests.Play(shared, new Random(seed));
+    }
+
+    /// <summary>Where keys and values can be rebuilt from latents, the rebuilt ones say the same, however the prompt is cut.</summary>
+    static void Expanded(string model, float[][] absorbed, string fixture)
+    {
+        using var harness = new DecoderHarness(Checkpoint.OpenFolder(model), new CpuDevice(), expands: true);
+        if (!harness.Plan.Attentions.Any(plan => plan.CanExpand)) return;
+        var whole = harness.Prefill(Prompt, Prompt.Length, Prompt.Length, expanded: true);
+        Golden.Near(absorbed, whole, 2e-3f, fixture);
+        Assert.NotEqual(absorbed[^1], whole[^1]);
+        foreach (var chunk in (int[])[1, 7]) Assert.Equal(whole, harness.Prefill(Prompt, chunk, Prompt.Length, expanded: true));
     }
 
     static string Slide(string fixture, TemporaryFolder folder, int window) => Change(fixture, folder, config =>

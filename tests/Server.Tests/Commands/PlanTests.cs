@@ -44,6 +44,21 @@ public sealed class PlanTests
         Assert.Contains("1 to 256", Assert.Throws<ArgumentException>(() => Plan("schemes/mla", new(1 << 20, Context: 257))).Message);
 
     [Fact]
+    public void A_page_that_cuts_rows_of_several_tokens_is_refused_as_it_is_when_serving() =>
+        Assert.Contains("a multiple, such as 8", Assert.Throws<ArgumentException>(() => Plan("schemes/mtla", new(1 << 20, PageTokens: 7))).Message);
+
+    [Fact]
+    public void Every_scheme_has_every_type()
+    {
+        var plan = Plan("schemes/mtla", new(1 << 20, Context: 64));
+        Assert.Equal(plan.Schemes.Length + 1, plan.SchemesByType.Length);
+        foreach (var scheme in plan.Schemes.Append(plan.Own with { Name = "this model" }))
+            Assert.Equal(scheme.BytesPerToken, plan.SchemesByType.Single(other => other.Name == scheme.Name).Types[(int)CacheType.BFloat16].BytesPerToken);
+        // Two tokens share 56 values of a latent and 7 of a rotary key, in three layers.
+        Assert.Equal((56 + 7) * 2 * 3 / 2, plan.Schemes.Single(scheme => scheme.Name == "MTLA").BytesPerToken);
+    }
+
+    [Fact]
     public void Text_data_and_picture_show_every_figure()
     {
         var plan = Plan("schemes/mla", new(1 << 20, Context: 64));

@@ -19,6 +19,13 @@ public sealed class Care : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Has("k_a_proj.weight") && layer.Has("v_a_proj.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("CARE", $"latents of {Math.Max(1, sizes.Groups - 1)} d / 2 for keys and {sizes.Groups} d / 2 for values and a rotary key of d / 2, as the paper's 448, 512 and 64",
+            ("latent", Math.Max(1, sizes.Groups - 1) * sizes.Width / 2, 1), ("value", sizes.Groups * sizes.Width / 2, 1), ("rotary", sizes.Width / 2, 1)),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, groups, config) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.Config);

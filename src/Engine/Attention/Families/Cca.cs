@@ -24,6 +24,13 @@ public sealed class Cca : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Has("qkv_proj.conv_qk_depthwise.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("CCGQA", "a compressed key and value of d for each 8 heads, as ZAYA1 (beside them a window a sequence, not counted here)",
+            ("key", sizes.Width, Math.Max(1, sizes.Heads / 8)), ("value", sizes.Width, Math.Max(1, sizes.Heads / 8))),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, groups, width, config) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.HeadWidth, layer.Config);

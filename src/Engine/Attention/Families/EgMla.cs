@@ -25,6 +25,12 @@ public sealed class EgMla : IAttentionFamily
     public static bool Gates(AttentionContext layer) => layer.Has("gate_embed.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.OfLatents("EG-MLA", "a latent of d and a rotary key of d, as the paper's 128 elements for heads of 64 (beside them the token's id, not counted here)", sizes.Width, 1, sizes.Width),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (config, plan) = (layer.Config, new Mla().Plan(layer));

@@ -20,6 +20,13 @@ public sealed class FastMka : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Config.ModelType == "mka" && layer.Has("router.0.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("FastMKA", $"as its host: a key and a value of d for each of {sizes.Groups} groups (beside them an average a sequence, not counted here)",
+            ("key", sizes.Width, sizes.Groups), ("value", sizes.Width, sizes.Groups)),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, groups, width, config) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.HeadWidth, layer.Config);

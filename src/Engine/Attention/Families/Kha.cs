@@ -16,6 +16,12 @@ public sealed class Kha : IAttentionFamily
     /// <inheritdoc/>
     public ImmutableArray<string> ModelTypes => ["kha", "kha_mla"];
 
+    /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("KHA", $"as its base: a mixed key and value of d for each of {sizes.Groups} groups", ("key", sizes.Width, sizes.Groups), ("value", sizes.Width, sizes.Groups)),
+    ];
+
     /// <summary>Whether a layer has a shared matrix.</summary>
     public static bool Mixes(AttentionContext layer) =>
         layer.Has("kha.q.weight") || layer.Has("kha.k.weight") || layer.Has("kha.v.weight") || layer.Has("kha.v_up.weight");

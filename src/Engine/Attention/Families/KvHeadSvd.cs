@@ -19,6 +19,13 @@ public sealed class KvHeadSvd : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Has("k_merge");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("KV-head SVD", "a merged key and value of d for each 2 heads, as the paper's 16 of 32",
+            ("key", sizes.Width, Math.Max(1, sizes.Heads / 2)), ("value", sizes.Width, Math.Max(1, sizes.Heads / 2))),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, groups, width) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.HeadWidth);

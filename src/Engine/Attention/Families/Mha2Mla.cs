@@ -24,6 +24,12 @@ public sealed class Mha2Mla : IAttentionFamily
     }
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.OfLatents("MHA2MLA", $"a latent of d / 2 and a rotary key of d / 8 for each of {sizes.Groups} key heads", sizes.Groups * sizes.Width / 2, 1, sizes.Groups * sizes.Width / 8),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, keys) = (layer.HiddenSize, layer.Config.Object("mha2mla"));

@@ -21,6 +21,12 @@ public sealed class Mha2MlaVlm : IAttentionFamily
     public static bool IsByModality(AttentionContext layer) => layer.Has($"{Kinds[1]}.down_kv.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.OfLatents("MHA2MLA-VLM", $"a latent of d / 2 and a rotary key of d / 4 for each of {sizes.Groups} key heads", sizes.Groups * sizes.Width / 2, 1, sizes.Groups * sizes.Width / 4),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, keys) = (layer.HiddenSize, layer.Config.Object("mha2mla"));

@@ -21,6 +21,13 @@ public sealed class MkaFull : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Config.ModelType == "mka_full" && layer.Has("router.0.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("MKA", $"a key and a value of d for each of {sizes.Groups} groups in two levels of memory",
+            ("key", sizes.Width, sizes.Groups), ("value", sizes.Width, sizes.Groups), ("key 2", sizes.Width, sizes.Groups), ("value 2", sizes.Width, sizes.Groups)),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, groups, width, config) = (layer.HiddenSize, layer.Heads, layer.Groups, layer.HeadWidth, layer.Config);

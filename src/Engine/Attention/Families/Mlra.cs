@@ -22,6 +22,7 @@ public sealed class Mlra : IAttentionFamily
     /// <inheritdoc/>
     public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
     [
+        SchemeSketch.OfLatents("GLA-4", "four latents of d and a rotary key of d / 2, each read by a quarter of the heads", sizes.Width, 4, sizes.Width / 2),
         SchemeSketch.OfLatents("MLRA-4", "four latents of d and a rotary key of d / 2, as the paper's 128", sizes.Width, 4, sizes.Width / 2),
     ];
 

@@ -20,6 +20,13 @@ public sealed class Moas : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Has("mha.q_proj.weight") && layer.Has("router.0.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("MoAS", $"keys and values of d of three schemes: for each of {sizes.Heads} heads, for 2 groups, for one",
+            ("key", sizes.Width, sizes.Heads + 3), ("value", sizes.Width, sizes.Heads + 3)),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, width) = (layer.HiddenSize, layer.Heads, layer.HeadWidth);

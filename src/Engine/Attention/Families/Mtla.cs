@@ -26,6 +26,12 @@ public sealed class Mtla : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Has("hypernet_down.fc_c.weight") || (layer.Has("wkv_b.weight") && layer.Config.Has(Share));
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        Folded(SchemeSketch.OfLatents("MTLA", "one latent of 4 d and a rotary key of d / 2 for every two tokens", 4 * sizes.Width, 1, sizes.Width / 2)),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, config, latent) = (layer.HiddenSize, layer.Heads, layer.Config, layer.Config.Int("kv_lora_rank"));
@@ -62,6 +68,8 @@ public sealed class Mtla : IAttentionFamily
         var owner = config.Has(Share) ? LayerGroups.Owner(layer, Share, "wkv_a.weight") : layer.Layer;
         return owner == layer.Layer ? plan : plan with { States = [], Streams = [.. plan.Streams.Select(stream => stream with { OwnedBy = owner })] };
     }
+
+    static SchemeSketch Folded(SchemeSketch sketch) => sketch with { Streams = [.. sketch.Streams.Select(stream => stream with { Stride = 2 })] };
 
     static Projection Query(AttentionContext layer, int outputs, int content)
     {

@@ -19,6 +19,13 @@ public sealed class Qcqa : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Config.Has("kv_head_map");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("QCQA", "a key and a value of d for half as many groups as heads, of any sizes",
+            ("key", sizes.Width, Math.Max(1, sizes.Heads / 2)), ("value", sizes.Width, Math.Max(1, sizes.Heads / 2))),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads, width) = (layer.HiddenSize, layer.Heads, layer.HeadWidth);

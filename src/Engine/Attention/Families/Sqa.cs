@@ -19,6 +19,13 @@ public sealed class Sqa : IAttentionFamily
     public bool Describes(AttentionContext layer) => layer.Config.Has("att_num_query_groups");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.Of("SQA", "a key and a value of d for each 4 heads, as the paper's 4 of 16, read by half of the queries",
+            ("key", sizes.Width, Math.Max(1, sizes.Heads / 4)), ("value", sizes.Width, Math.Max(1, sizes.Heads / 4))),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         layer.Config.OneOf("att_type", "sqa");

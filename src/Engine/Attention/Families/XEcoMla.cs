@@ -18,6 +18,12 @@ public sealed class XEcoMla : IAttentionFamily
     public bool Describes(AttentionContext layer) => Converted(layer) != layer && Converted(layer).Has("kv_a_proj_with_mqa.weight");
 
     /// <inheritdoc/>
+    public IEnumerable<SchemeSketch> Sketches(HeadSizes sizes) =>
+    [
+        SchemeSketch.OfLatents("X-EcoMLA", "one latent of 2 d and a rotary key of d / 2, as the paper's sixth of Llama 3.2 1B", 2 * sizes.Width, 1, sizes.Width / 2),
+    ];
+
+    /// <inheritdoc/>
     public AttentionPlan Plan(AttentionContext layer)
     {
         var (hidden, heads) = (layer.HiddenSize, layer.Heads);

@@ -79,7 +79,8 @@ static class BenchCommand
             var costs = AttendMeter.Measure(device, numbers[0], numbers[1], numbers[2], parsed.GetValue(type));
             Console.WriteLine($"{numbers[0]} sequences x {numbers[1]} cached tokens in {parsed.GetValue(type)}, one layer, one step, on {device.Description}");
             Console.WriteLine(Table(costs));
-            foreach (var behind in (int[])[0, numbers[1]]) Console.WriteLine(Executions(device, behind, numbers[2], parsed.GetValue(type)));
+            var ceiling = device.Measure();
+            foreach (var behind in (int[])[0, numbers[1]]) Console.WriteLine(Executions(device, ceiling, behind, numbers[2], parsed.GetValue(type)));
             return 0;
         });
         return command;
@@ -96,14 +97,17 @@ static class BenchCommand
     }
 
     /// <summary>Both executions of a layer with latents by the number of given tokens, and where they cross: as measured, and as admission predicts.</summary>
-    static string Executions(IDevice device, int behind, int repeats, CacheType type)
+    static string Executions(IDevice device, DeviceCeiling ceiling, int behind, int repeats, CacheType type)
     {
         var costs = ExecutionMeter.Measure(device, behind, [32, 64, 128, 192, 256, 384, 512], repeats, type);
         var measured = ExecutionMeter.Crossover(costs) is { } tokens ? $"from {tokens:F0} tokens on" : "for none of these";
-        var predicted = ExecutionChoice.Crossover(ExecutionMeter.Latent, ExecutionMeter.Key, ExecutionMeter.Value);
+        var (latent, rotary, key, value) = (ExecutionMeter.Latent, ExecutionMeter.Rotary, ExecutionMeter.Key, ExecutionMeter.Value);
+        RowFormat format = type;
+        var predicted = ExecutionChoice.Crossover(new(ExecutionMeter.Heads, latent, rotary, key, value), behind, (int)(format.VectorBytes(latent) + format.VectorBytes(rotary)), ceiling, 512);
         return string.Join('\n', costs.Select(cost => $"{cost.Tokens,6} given tokens{cost.Absorbed * 1e3,9:F2} ms absorbed{cost.Expanded * 1e3,9:F2} ms expanded")
             .Prepend($"a latent of {ExecutionMeter.Latent} and {ExecutionMeter.Heads} heads, behind {behind} cached tokens")
-            .Append($"       expanded is faster {measured}; prompts are expanded from {predicted} tokens on"));
+            .Append($"       expanded is faster {measured}, by the roofline ({ceiling.ReadBytesPerSecond / 1e9:F1} GB/s, {ceiling.FlopsPerSecond / 1e9:F0} GFLOP/s) "
+                + $"{(predicted is { } least ? $"from {least} on" : "never")}; prompts are expanded from {ExecutionChoice.Crossover(latent, key, value)} on, whatever lies before"));
     }
 
     static string Table(BenchReport report)

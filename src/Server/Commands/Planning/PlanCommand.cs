@@ -29,8 +29,7 @@ static class PlanCommand
             using var checkpoint = Checkpoint.Open(path);
             var engine = ServeCommand.EngineFrom(read);
             var plan = CachePlan.Of(checkpoint, new(
-                engine.CacheBytes ?? DefaultBytes, ModelLoading.CacheTypeOf(engine.CacheDtype), parsed.GetValue(context),
-                engine.BlockSize ?? 64));
+                engine.CacheBytes ?? DefaultBytes, ModelLoading.CacheTypeOf(engine.CacheDtype), parsed.GetValue(context), engine.BlockSize));
             if (parsed.GetValue(plot) is { } file) File.WriteAllText(file, PlanPicture.Of(plan));
             Console.Write(parsed.GetValue(json) ? JsonSerializer.Serialize(plan, PlanJson.Default.CachePlan) + "\n" : PlanText.Of(plan));
             return 0;

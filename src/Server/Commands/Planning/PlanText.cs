@@ -24,6 +24,9 @@ static class PlanText
         text.Append($"\nThe same heads with other schemes, in {Type(plan)}, G = {plan.Heads.Groups} where heads share keys and values:\n");
         Table(text, ["scheme", "cached in a layer", .. Figures], plan.Schemes.Append(plan.Own with { Name = "this model", Widths = plan.Own.Name })
             .OrderByDescending(scheme => scheme.BytesPerToken).Select(scheme => Row(plan, scheme)), numbers: 2);
+        text.Append("\nEvery scheme in every type, bytes of a token in all layers and sequences that fit:\n");
+        Table(text, ["scheme", .. plan.Types.SelectMany(type => (string[])[type.Name, "fit"])], plan.SchemesByType.Select(scheme => (string[])
+            [scheme.Name, .. scheme.Types.SelectMany(type => (string[])[$"{type.BytesPerToken:#,0.##}", $"{type.LargestBatch:N0}"])]), numbers: 1);
         return text.ToString();
     }
 
