@@ -14,6 +14,12 @@ static unsafe class TileRows
         var bytes = (nint)stream.VectorBytes;
         var (page, place) = Math.DivRem(Math.Max(tile, first), stream.RowsPerPage);
         nint at = 0;
+        if (tile >= first && tile + count - 1 <= unit.Last && place + count <= stream.RowsPerPage)
+        {
+            at = (nint)PageRows.At(stream, unit.Pages[page], group, place);
+            for (var i = 0; i < count; i++, at += bytes) rows[i] = at;
+            return;
+        }
         for (var i = 0; i < count; i++)
         {
             rows[i] = absent;
@@ -70,9 +76,10 @@ static unsafe class TileRows
         {
             var target = keys + i / PanelSize.Outputs * stride + i % PanelSize.Outputs;
             var d = turns ? Turn<TCode>(stream, rows + i, width, target, scales) : 0;
-            for (; d < PanelSize.Blocks(width) * PanelSize.Block; d++)
+            for (; d < width; d++)
                 for (var lane = 0; lane < Lanes.Count; lane++)
-                    target[d * PanelSize.Outputs + lane] = d < width ? RowReading.Value(stream, (byte*)rows[i + lane], d) : 0;
+                    target[d * PanelSize.Outputs + lane] = typeof(TCode) == typeof(FloatRows) ? ((float*)rows[i + lane])[d] : RowReading.Value(stream, (byte*)rows[i + lane], d);
+            for (; d < PanelSize.Blocks(width) * PanelSize.Block; d++) Vector512<float>.Zero.Store(target + d * PanelSize.Outputs);
         }
     }
 
@@ -98,10 +105,10 @@ static unsafe class TileRows
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Turn<TColumns>(nint* rows, int offset, int columns, float* panel, float* scales, int shift) where TColumns : struct, IColumns
     {
-        var first = 0;
-        for (; first + Lanes.Count <= columns; first += Lanes.Count)
-            Transpose.Columns<TColumns>(rows, offset, first, Lanes.Count, panel, scales, shift);
-        if (first < columns) Transpose.Columns<TColumns>(rows, offset, first, columns - first, panel, scales, shift);
+        // The last sixteen begin before the end of those that went before, rather than end behind the row.
+        for (var first = 0; first < columns; first += Lanes.Count)
+            if (columns >= Lanes.Count) Transpose.Columns<TColumns>(rows, offset, Math.Min(first, columns - Lanes.Count), Lanes.Count, panel, scales, shift);
+            else Transpose.Columns<TColumns>(rows, offset, 0, columns, panel, scales, shift);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -109,8 +116,12 @@ static unsafe class TileRows
     {
         var whole = RowReading.IsRegular(stream.Format) ? width / Lanes.Count * Lanes.Count : 0;
         var shift = RowReading.GroupShift(stream.Format);
-        // The values behind the last sixteen are loaded from a copy: behind them the row, or the page, may end.
+        // The values behind the last sixteen are loaded with others before them, which are then moved out, or from a copy: behind them the row,
+        // or the page, may end.
         var (from, bytes) = (whole * stream.Format.Bits / 8, RowReading.IsRegular(stream.Format) ? ((width - whole) * stream.Format.Bits + 7) / 8 : 0);
+        var moves = Avx512F.IsSupported && width >= Lanes.Count && (width - Lanes.Count) * stream.Format.Bits % 8 == 0;
+        var places = Vector512<int>.Indices + Vector512.Create(Lanes.Count - width + whole);
+        var within = Vector512.LessThan(places, Vector512.Create(Lanes.Count)).AsSingle();
         var tail = stackalloc byte[Lanes.Count * sizeof(float)];
         new Span<byte>(tail, Lanes.Count * sizeof(float)).Clear();
         for (var i = 0; i < count; i++)
@@ -127,8 +138,8 @@ static unsafe class TileRows
             }
             if (bytes > 0)
             {
-                Unsafe.CopyBlockUnaligned(tail, row + from, (uint)bytes);
-                var loaded = TCode.Load(tail, 0);
+                if (!moves) Unsafe.CopyBlockUnaligned(tail, row + from, (uint)bytes);
+                var loaded = moves ? Avx512F.PermuteVar16x32(TCode.Load(row, width - Lanes.Count), places) & within : TCode.Load(tail, 0);
                 if (TCode.HasScales) loaded *= scales[d >> shift];
                 loaded.Store(Place(target, d));
                 d += Lanes.Count;
