@@ -12,7 +12,7 @@ public sealed unsafe class CpuDevice : IDevice
     readonly RowOperations _rows;
     readonly StateOperations _states;
     readonly Dictionary<nint, long> _memory = [];
-    readonly List<CpuMatrix> _matrices = [];
+    readonly MatrixMemory _matrices = new();
 
     readonly ActivationType _activations;
 
@@ -67,9 +67,8 @@ public sealed unsafe class CpuDevice : IDevice
         ArgumentNullException.ThrowIfNull(source);
         ShapeChecks.Load(source);
         var (stack, outputs) = source.Shape.Length == 2 ? (1, source.Shape[0]) : (source.Shape[0], source.Shape[1]);
-        var matrix = new CpuMatrix(source.Type, stack, outputs, source.Columns, PairKernel.Of(source.Type, _activations));
+        var matrix = new CpuMatrix(_matrices, source.Type, stack, outputs, source.Columns, PairKernel.Of(source.Type, _activations));
         matrix.Format.Pack(_team, source, matrix);
-        _matrices.Add(matrix);
         return matrix;
     }
 
@@ -279,9 +278,8 @@ public sealed unsafe class CpuDevice : IDevice
         _attending.Dispose();
         _expanding.Dispose();
         _rows.Dispose();
-        foreach (var matrix in _matrices) matrix.Dispose();
+        _matrices.Dispose();
         foreach (var (address, bytes) in _memory) SystemMemory.Give(address, bytes);
-        _matrices.Clear();
         _memory.Clear();
     }
 

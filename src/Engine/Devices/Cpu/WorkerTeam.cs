@@ -12,8 +12,10 @@ interface IJob
 }
 
 /// <summary>
-/// Fixed threads that share out the parts of a job and meet again; the caller is worker 0. Workers spin for a while after a job,
-/// since the next one mostly follows within microseconds, and then sleep so that the server's threads get the cores.
+/// Fixed threads that share out the parts of a job and meet again; the caller is worker 0. Each begins with a range of its own, and takes
+/// the others' parts when it has none left: jobs that number their parts by rows then find in a core's cache what the job before left there,
+/// which matters where a line that another core has written comes slowly. Workers spin for a while after a job, since the next one mostly
+/// follows within microseconds, and then sleep so that the server's threads get the cores.
 /// </summary>
 sealed unsafe class WorkerTeam : IDisposable
 {
@@ -26,6 +28,7 @@ sealed unsafe class WorkerTeam : IDisposable
     readonly Thread[] _threads;
     int _caller, _calls;
     readonly SemaphoreSlim _wake = new(0);
+    readonly Ticket[] _tickets;
     Shared _shared;
     delegate*<void*, int, int, void> _call;
     void* _job;
@@ -38,6 +41,7 @@ sealed unsafe class WorkerTeam : IDisposable
     public WorkerTeam(int workers, bool bound = false)
     {
         (Workers, _bound) = (workers, bound);
+        _tickets = new Ticket[workers];
         _threads = new Thread[workers - 1];
         for (var i = 0; i < _threads.Length; i++)
         {
@@ -64,7 +68,9 @@ sealed unsafe class WorkerTeam : IDisposable
             _call = &Call<TJob>;
             _job = pinned;
             Volatile.Write(ref _shared.Done, 0);
-            Interlocked.Exchange(ref _shared.Ticket, (long)parts << 32);
+            for (var worker = 0; worker < Workers; worker++)
+                Interlocked.Exchange(ref _tickets[worker].Next, FirstPart(parts, worker + 1) << 32 | FirstPart(parts, worker));
+            Interlocked.Increment(ref _shared.Jobs);
             var asleep = Volatile.Read(ref _shared.Asleep) == 0 ? 0 : Interlocked.Exchange(ref _shared.Asleep, 0);
             if (asleep > 0) _wake.Release(asleep);
             TakeParts(0);
@@ -90,38 +96,54 @@ sealed unsafe class WorkerTeam : IDisposable
 
     static void Call<TJob>(void* job, int part, int worker) where TJob : unmanaged, IJob => ((TJob*)job)->Run(part, worker);
 
-    // The ticket holds the number of parts above and the next part below, so that a part is claimed together with the
+    long FirstPart(int parts, int worker) => (long)parts * worker / Workers;
+
+    // A ticket holds the end of a worker's range above and its next part below, so that a part is claimed together with the
     // proof that it belongs to the job in hand: the job cannot change before all its claimed parts are done.
-    bool TakeParts(int worker)
+    void TakeParts(int worker)
     {
-        var any = false;
-        while (true)
+        for (var i = 0; i < Workers; i++)
         {
-            var seen = Volatile.Read(ref _shared.Ticket);
-            if ((int)seen >= (int)(seen >> 32)) return any;
-            var claim = Interlocked.Increment(ref _shared.Ticket) - 1;
-            if ((int)claim >= (int)(claim >> 32)) return any;
-            _call(_job, (int)claim, worker);
-            Interlocked.Increment(ref _shared.Done);
-            any = true;
+            ref var next = ref _tickets[(worker + i) % Workers].Next;
+            while (HasParts(Volatile.Read(ref next)))
+            {
+                var claim = Interlocked.Increment(ref next) - 1;
+                if (!HasParts(claim)) break;
+                _call(_job, (int)claim, worker);
+                Interlocked.Increment(ref _shared.Done);
+            }
         }
     }
+
+    static bool HasParts(long ticket) => (int)ticket < (int)(ticket >> 32);
 
     void Serve(int worker, bool bound)
     {
         if (bound) Processors.Bind(worker);
+        long seen = 0;
         while (!_stopped)
         {
             var since = Stopwatch.GetTimestamp();
             for (var spins = 1; !_stopped; spins++)
             {
-                if (TakeParts(worker)) since = Stopwatch.GetTimestamp();
-                else if (spins % 64 == 0 && Stopwatch.GetTimestamp() - since > SpinTicks) break;
-                else Pause(1);
+                if (Volatile.Read(ref _shared.Jobs) is var jobs && jobs != seen)
+                {
+                    seen = jobs;
+                    TakeParts(worker);
+                    since = Stopwatch.GetTimestamp();
+                }
+                else if (spins % 64 == 0 && Stopwatch.GetTimestamp() - since > SpinTicks)
+                {
+                    break;
+                }
+                else
+                {
+                    Pause(1);
+                }
             }
             Interlocked.Increment(ref _shared.Asleep);
             // A job published before the increment was seen did not wake this worker: look once more.
-            if (!TakeParts(worker)) _wake.Wait();
+            if (Volatile.Read(ref _shared.Jobs) == seen) _wake.Wait();
         }
     }
 
@@ -132,12 +154,19 @@ sealed unsafe class WorkerTeam : IDisposable
         else Thread.SpinWait(1);
     }
 
-    // One cache line each: the ticket is written by all, the count of done parts by all, the sleepers seldom.
+    // Lines of their own: the count of jobs is read by all who wait, that of done parts written by all, that of sleepers seldom.
     [StructLayout(LayoutKind.Explicit, Size = 320)]
     struct Shared
     {
-        [FieldOffset(64)] public long Ticket;
+        [FieldOffset(64)] public long Jobs;
         [FieldOffset(128)] public int Done;
         [FieldOffset(192)] public int Asleep;
+    }
+
+    // A line of its own, and none that is fetched with a neighbour's.
+    [StructLayout(LayoutKind.Explicit, Size = 128)]
+    struct Ticket
+    {
+        [FieldOffset(64)] public long Next;
     }
 }

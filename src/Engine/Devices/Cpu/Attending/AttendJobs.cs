@@ -6,11 +6,12 @@ namespace Serving.Devices.Cpu;
 unsafe struct WholeUnitJob : IJob
 {
     public AttendWork Work;
+    public int Units;
 
     public readonly void Run(int part, int worker)
     {
         var unit = Work.Units[part];
-        var pass = new SpanPass(Work, unit, worker);
+        var pass = new SpanPass(Work, unit, worker) { Next = part + 1 < Units ? Work.Units[part + 1] : null };
         Work.Clear(pass.Whole, unit);
         for (var span = unit.First / AttendWork.SpanRows; span <= unit.Last / AttendWork.SpanRows; span++)
         {

@@ -162,11 +162,14 @@ unsafe struct AttendWork
     public readonly int ZeroFloats => Math.Max(AngleFloats / TileRows, Math.Max(
         Math.Max(Cached.Main.VectorBytes, Cached.Rotary.VectorBytes), Math.Max(Cached.Value.VectorBytes, Cached.SharedValue.VectorBytes)) / sizeof(float) + 1);
 
+    /// <summary>Floats that the places of a tile's rows take, and those of a part of each.</summary>
+    public const int PlaceFloats = 2 * TileRows * sizeof(long) / sizeof(float);
+
     // Those of each group, and one more before the first.
     static int ScalesOf(in PagedRows stream) => (stream.Format.Scales(stream.Width) + 1) * PanelSize.Outputs;
 
     /// <summary>Bytes of a worker's scratch.</summary>
     public readonly long ScratchBytes =>
         (2 * StateFloats(UnitQueries) + UnitQueries * (long)KeyPadded + TileRows * (long)(KeyPadded + ValuePadded)
-        + TileRows * PanelSize.Rows + SpreadFloats + LatentFloats + AngleFloats + ScaleFloats + ZeroFloats + PanelSize.Block) / PanelSize.Block * PanelSize.Block * sizeof(float);
+        + TileRows * PanelSize.Rows + SpreadFloats + LatentFloats + AngleFloats + ScaleFloats + ZeroFloats + PlaceFloats + PanelSize.Block) / PanelSize.Block * PanelSize.Block * sizeof(float);
 }

@@ -49,7 +49,7 @@ sealed unsafe class Attending(WorkerTeam team) : IDisposable
             var wave = (int)Math.Min(spans, StateFloats / (work.StateFloats(queries) * _count));
             if (wave < 2 || team.Workers == 1 || _count >= 4 * team.Workers)
             {
-                var whole = new WholeUnitJob { Work = work };
+                var whole = new WholeUnitJob { Work = work, Units = _count };
                 team.Run(ref whole, _count);
             }
             else

@@ -6,19 +6,28 @@ namespace Serving.Devices.Cpu;
 /// <summary>One worker's walk over the spans of a unit: queries times tiles of keys, weights, weights times tiles of values.</summary>
 unsafe ref struct SpanPass
 {
+    // Blocks of queries up to which values are read where they lie.
+    const int InPlaceBlocks = 2;
+
     readonly AttendWork _work;
     readonly AttendUnit _unit;
     readonly float* _queries, _rotary, _keys, _values, _scores, _spread, _latents, _angles, _scales, _zeros;
+    readonly nint* _rows, _places;
     int _panels;
     // Blocks of a tile's own parts that may hold anything but zeros.
     (int First, int End) _blocks;
     bool _closes;
 
+    // Where a tile's values are read; empty when they were widened.
+    PagedRows _valueRows;
+
     /// <summary>Lays the unit's queries out in the worker's scratch.</summary>
     public SpanPass(in AttendWork work, AttendUnit unit, int worker)
     {
         (_work, _unit) = (work, unit);
-        Own = (float*)(work.Scratch + worker * work.ScratchOfWorker);
+        _rows = (nint*)(work.Scratch + worker * work.ScratchOfWorker);
+        _places = _rows + AttendWork.TileRows;
+        Own = (float*)_rows + AttendWork.PlaceFloats;
         Whole = Own + work.StateFloats(AttendWork.UnitQueries);
         _queries = Whole + work.StateFloats(AttendWork.UnitQueries);
         _rotary = _queries + (long)AttendWork.UnitQueries * work.MainPadded;
@@ -40,6 +49,9 @@ unsafe ref struct SpanPass
     /// <summary>Room for the state of all spans.</summary>
     public float* Whole { get; }
 
+    /// <summary>The unit that this worker reads next, if known: its first rows are asked for while the last ones of this are computed.</summary>
+    public AttendUnit? Next { get; init; }
+
     /// <summary>Reads the rows of one span into empty states, one for each group.</summary>
     public void Run(int span, float* states)
     {
@@ -47,7 +59,12 @@ unsafe ref struct SpanPass
         var first = _unit.First;
         var last = Math.Min(_unit.Last, (span + 1) * AttendWork.SpanRows - 1);
         var tile = Math.Max(span * AttendWork.SpanRows, first / AttendWork.TileRows * AttendWork.TileRows);
-        for (; tile <= last; tile += AttendWork.TileRows) Take(tile, first, states);
+        for (; tile <= last; tile += AttendWork.TileRows)
+        {
+            if (tile + AttendWork.TileRows <= last) Prefetch(_unit, tile + AttendWork.TileRows);
+            else if (Next is { } next) Prefetch(next, next.First);
+            Take(tile, first, states);
+        }
     }
 
     /// <summary>
@@ -71,6 +88,18 @@ unsafe ref struct SpanPass
             }
         }
         _work.Merge(whole, own, _unit);
+    }
+
+    readonly void Prefetch(in AttendUnit unit, int tile)
+    {
+        var (shape, cached) = (_work.Shape, _work.Cached);
+        for (var group = unit.Group; group < unit.Group + unit.Groups; group++)
+        {
+            TileRows.Prefetch(cached.Main, unit, group / (shape.Groups / cached.Main.Groups), tile);
+            if (!shape.ValueInMain) TileRows.Prefetch(cached.Value, unit, group, tile);
+        }
+        if (shape.RotaryWidth > 0) TileRows.Prefetch(cached.Rotary, unit, 0, tile);
+        if (shape.SharedValueWidth > 0) TileRows.Prefetch(cached.SharedValue, unit, 0, tile);
     }
 
     // Queries of a group in its blocks, and their rotary parts in the blocks with which they meet what groups share.
@@ -161,7 +190,7 @@ unsafe ref struct SpanPass
     [SkipLocalsInit]
     void Bring(int tile, int first, int group)
     {
-        var rows = stackalloc nint[AttendWork.TileRows];
+        var rows = _rows;
         var stride = (long)_work.KeyPadded * PanelSize.Outputs;
         var count = _panels * PanelSize.Outputs;
         var main = _work.Cached.Main;
@@ -174,7 +203,10 @@ unsafe ref struct SpanPass
                 Rotation.Turn(_keys + panel * stride, _angles + panel * _work.AnglePadded * PanelSize.Outputs, _work.Rule.Turn);
         var values = _work.Shape.ValueInMain ? main : _work.Cached.Value;
         if (!_work.Shape.ValueInMain) Find(values, _unit.Group + group, tile, first, count, rows);
-        TileRows.Values(values, rows, count, _work.Shape.ValueWidth, _values, _scales);
+        // Few queries read values where they lie; for many it pays to widen them once.
+        var inPlace = !values.Format.HasScales && _work.Shape.ValueWidth % PanelSize.Outputs == 0 && RowBlocks.Count(_unit.Queries) <= InPlaceBlocks;
+        _valueRows = inPlace ? values : default;
+        if (!inPlace) TileRows.Values(values, rows, count, _work.Shape.ValueWidth, _values, _scales);
     }
 
     readonly void Find(in PagedRows stream, int group, int tile, int first, int count, nint* rows)
@@ -271,11 +303,24 @@ unsafe ref struct SpanPass
         values += (long)_blocks.First * rows * PanelSize.Outputs;
         for (var panel = _blocks.First; panel < end; panel++, values += rows * PanelSize.Outputs)
         {
-            if (rows == all) PanelKernel.Run<WidePanel<F32Panel>>(rows, weights, null, (byte*)_values, 2 * panel, _panels, values);
-            else
-                for (var part = 0; part < _panels; part++)
-                    PanelKernel.Run<WidePanel<F32Panel>>(rows, weights + part * all * PanelSize.Outputs, null, (byte*)_values, 2 * panel + part, 1, values);
+            if (_valueRows.IsEmpty)
+            {
+                AddValues<WidePanel<F32Panel>>((byte*)_values, 2 * panel, values, rows, weights, all);
+                continue;
+            }
+            var offset = panel * PanelSize.Outputs * _valueRows.Format.Bits / 8;
+            for (var i = 0; i < _panels * PanelSize.Outputs; i++) _places[i] = _rows[i] + offset;
+            if (_valueRows.Format.Type == CacheType.BFloat16) AddValues<RowPanel<BFloat16Rows>>((byte*)_places, 0, values, rows, weights, all);
+            else AddValues<RowPanel<FloatRows>>((byte*)_places, 0, values, rows, weights, all);
         }
+    }
+
+    readonly void AddValues<TPanel>(byte* panel, int first, float* values, int rows, float* weights, int all) where TPanel : struct, IPanel
+    {
+        if (rows == all) PanelKernel.Run<TPanel>(rows, weights, null, panel, first, _panels, values);
+        else
+            for (var part = 0; part < _panels; part++)
+                PanelKernel.Run<TPanel>(rows, weights + part * all * PanelSize.Outputs, null, panel, first + part, 1, values);
     }
 
     // Scores become weights in place; false when the query sees no row of the tile.

@@ -7,6 +7,9 @@ namespace Serving.Devices.Cpu;
 /// <summary>Cached rows of one tile, widened to panels: keys with rows in the lanes, values with their widths in the lanes.</summary>
 static unsafe class TileRows
 {
+    // Bytes that the memory brings at once.
+    const int Line = 64;
+
     /// <summary>Where the first <paramref name="count"/> rows of a tile lie; rows that no query sees lie at <paramref name="absent"/>, which holds zeros.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Find(in PagedRows stream, in AttendUnit unit, int group, int tile, int first, int count, nint absent, nint* rows)
@@ -29,6 +32,21 @@ static unsafe class TileRows
             at += bytes;
             if (++place < stream.RowsPerPage) continue;
             (page, place, at) = (page + 1, 0, 0);
+        }
+    }
+
+    /// <summary>Asks the memory for the rows of a unit from <paramref name="first"/> to the end of its tile.</summary>
+    public static void Prefetch(in PagedRows stream, in AttendUnit unit, int group, int first)
+    {
+        if (!Sse.IsSupported) return;
+        var end = Math.Min(unit.Last + 1, first / AttendWork.TileRows * AttendWork.TileRows + AttendWork.TileRows);
+        for (var row = first; row < end;)
+        {
+            var (page, place) = Math.DivRem(row, stream.RowsPerPage);
+            var rows = Math.Min(stream.RowsPerPage - place, end - row);
+            var at = PageRows.At(stream, unit.Pages[page], group, place);
+            for (var to = at + (long)rows * stream.VectorBytes; at < to; at += Line) Sse.Prefetch1(at);
+            row += rows;
         }
     }
 

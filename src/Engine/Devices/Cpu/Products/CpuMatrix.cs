@@ -1,18 +1,19 @@
 namespace Serving.Devices.Cpu;
 
 /// <summary>A matrix, or a stack of them, as panels of 32 outputs: the stored bytes in the product kernel's order.</summary>
-sealed class CpuMatrix : Matrix, IDisposable
+sealed class CpuMatrix : Matrix
 {
     CpuMatrix[] _sides = [];
 
     /// <summary>Takes the memory of a matrix; its panels are zero.</summary>
-    public CpuMatrix(StoredType type, int stack, int outputs, int inputs, PairKernel? pairs) : base(stack, outputs, inputs)
+    public CpuMatrix(MatrixMemory memory, StoredType type, int stack, int outputs, int inputs, PairKernel? pairs) : base(stack, outputs, inputs)
     {
         (Format, Pairs) = (PanelFormat.Of(type), pairs);
         Blocks = PanelSize.Blocks(inputs);
         Panels = (outputs + PanelSize.Outputs - 1) / PanelSize.Outputs;
         PanelBytes = Format.PanelBytes(Blocks);
-        Address = SystemMemory.Take(Bytes);
+        // Kernels ask for memory ahead of what they read; asking beyond the end is harmless.
+        Address = memory.Take(PanelBytes * Panels * Stack);
     }
 
     CpuMatrix(CpuMatrix whole, int first, int count) : base(1, count * whole.Panels * PanelSize.Outputs, whole.Inputs)
@@ -38,7 +39,7 @@ sealed class CpuMatrix : Matrix, IDisposable
     public long PanelBytes { get; }
 
     /// <summary>Address of the first panel.</summary>
-    public nint Address { get; private set; }
+    public nint Address { get; }
 
     /// <summary>
     /// The stack cut into equal parts, each read as one matrix in the same memory: the outputs of its matrices lie side by side, those of
@@ -52,14 +53,4 @@ sealed class CpuMatrix : Matrix, IDisposable
 
     CpuMatrix[] Cut(int parts) =>
         [.. Enumerable.Range(0, parts).Select(part => new CpuMatrix(this, part * (Stack / parts), Stack / parts))];
-
-    // Kernels ask for memory ahead of what they read; asking beyond the end is harmless.
-    long Bytes => PanelBytes * Panels * Stack;
-
-    /// <summary>Gives the memory back.</summary>
-    public void Dispose()
-    {
-        if (Address != 0) SystemMemory.Give(Address, Bytes);
-        Address = 0;
-    }
 }

@@ -6,9 +6,15 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
     // Rows of a tile: their inputs stay in the second cache while panels pass by.
     const int TileRows = 96;
 
+    // From this many rows for each worker on, workers share out the rows: each reads all weights, but inputs and results stay with their core.
+    const int SharedRows = 48;
+
     // Below this many multiplications, or values that are laid out, a team costs more than it brings.
     const long TeamWork = 32 * 1024;
     const long TeamValues = 8 * 1024;
+
+    // Parts of a product for each worker: fine enough that all end together.
+    const int PartsOfWorker = 8;
 
     readonly Scratch _inputs = new(), _workers = new();
     int _segments, _rows;
@@ -18,10 +24,16 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
     /// <summary>One matrix for all rows.</summary>
     public void Multiply(CpuMatrix weights, Tensor source, Tensor bias, Tensor destination)
     {
-        for (var row = 0; row < source.Rows; row += TileRows)
+        var shares = source.Rows >= SharedRows * team.Workers ? team.Workers : 1;
+        for (var row = 0; row < source.Rows; row += shares * TileRows)
         {
             Clear();
-            AddRows(0, source, destination, row, Math.Min(TileRows, source.Rows - row));
+            var rows = Math.Min(shares * TileRows, source.Rows - row);
+            for (var share = 0; share < shares; share++)
+            {
+                var start = RowBlocks.Start(rows, shares, share);
+                AddRows(0, source, destination, row + start, RowBlocks.Start(rows, shares, share + 1) - start);
+            }
             Run(weights, bias, source, destination);
         }
     }
@@ -106,7 +118,7 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
     void Run(CpuMatrix weights, Tensor bias, Tensor source, Tensor destination)
     {
         var alone = (long)_rows * weights.Inputs * weights.Outputs < TeamWork;
-        var panelsOfPart = alone ? weights.Panels : Math.Max(1, weights.Panels * _segments / (4 * team.Workers));
+        var panelsOfPart = alone ? weights.Panels : Math.Max(1, weights.Panels * _segments / (PartsOfWorker * team.Workers));
         var scratch = weights.Format.ScratchBytes(TileRows);
         fixed (Segment* segments = _segment)
         fixed (nint* sources = _sources, results = _results)
@@ -158,6 +170,6 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
     LaidRows Laid(CpuMatrix weights, Tensor source, nint* sources, in Product product) => new()
     {
         Segments = product.Segments, Sources = sources, Blocks = weights.Blocks, Source = source,
-        PartsOfSegment = LaidAlone(weights) ? 1 : Math.Clamp(2 * team.Workers / _segments, 1, weights.Blocks),
+        PartsOfSegment = LaidAlone(weights) ? 1 : Math.Clamp(team.Workers / _segments, 1, weights.Blocks),
     };
 }

@@ -4,7 +4,7 @@ namespace Serving.Devices.Cpu;
 sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
 {
     // Below this many values a team costs more than it brings.
-    const int TeamValues = 32 * 1024;
+    const int TeamValues = 4 * 1024;
 
     readonly Scratch _scratch = new();
 
@@ -88,11 +88,11 @@ sealed unsafe class RowOperations(WorkerTeam team) : IDisposable
     /// <summary>Gives the scratch back.</summary>
     public void Dispose() => _scratch.Dispose();
 
-    // A row alone may take less time than claiming it: parts are ranges of rows.
+    // One range of rows for each worker, and the same in every operation.
     void Run<TJob>(TJob job, Tensor shape) where TJob : unmanaged, IJob
     {
         var alone = (long)shape.Rows * shape.Columns < TeamValues;
-        var ranges = new RangeJob<TJob> { Rows = job, Count = shape.Rows, Parts = alone ? 1 : Math.Min(shape.Rows, 4 * team.Workers) };
+        var ranges = new RangeJob<TJob> { Rows = job, Count = shape.Rows, Parts = alone ? 1 : Math.Min(shape.Rows, team.Workers) };
         team.Run(ref ranges, ranges.Parts, alone);
     }
 
