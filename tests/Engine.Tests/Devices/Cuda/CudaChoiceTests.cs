@@ -118,6 +118,28 @@ public sealed class CudaChoiceTests : IDisposable
     }
 
     [Fact]
+    public void The_least_weights_count_as_the_sampler_counts_them()
+    {
+        // A tail of 0.6 steps of 2^-34 a token, each of which rounds to a step. Evenly spread it is lighter than what top_p leaves out, and rounded
+        // heavier: of 1,399 steps the best share keeps 375, which only a second search finds.
+        const int Tokens = 1400, Kept = 375, Beyond = 100;
+        const double Step = 1.0 / (1L << 34);
+        var (batch, row) = (new ChoiceBatch(), new float[Tokens]);
+        row.AsSpan(1).Fill((float)Math.Log(0.6 * Step));
+        batch.AddRow(0);
+        batch.Add(new()
+        {
+            Least = double.NegativeInfinity, InverseTemperature = 1, Repetition = 1, Mask = -1, TopP = MathF.BitDecrement(1), Uniform = 1 - (Beyond + 0.5) * Step,
+        });
+        var logits = Tensor.Matrix(_device.Allocate(Tokens * sizeof(float)), 1, Tokens);
+        _device.Write(row, logits);
+        _device.Choose(logits, batch, 0);
+        var chosen = new int[1];
+        _device.Chosen(chosen);
+        Assert.Equal(Kept - Beyond, chosen[0]);
+    }
+
+    [Fact]
     public void What_does_not_fit_together_is_refused()
     {
         var asked = new Asked(4);
