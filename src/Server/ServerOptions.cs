@@ -97,6 +97,9 @@ sealed record EngineSettings
 
     public string CacheDtype { get; init; } = "auto";
 
+    /// <summary>Whether a GPU's work is never launched as graphs.</summary>
+    public bool IsEager { get; init; }
+
     /// <summary>Whether each thread of the CPU device keeps to a processor of its own.</summary>
     public bool PinsThreads { get; init; }
 

@@ -15,8 +15,9 @@ public sealed class LatentCache : IDisposable
     public LatentCache(IDevice device, CacheLayout layout, ImmutableArray<int> pages)
     {
         (_device, Layout, Pages) = (device, layout, pages);
-        _memory = device.Allocate(layout.Bytes(pages));
-        var regions = layout.Regions(pages);
+        ImmutableArray<int> held = device.RepeatsSteps ? [.. pages.Select(count => count + 1)] : pages;
+        _memory = device.Allocate(layout.Bytes(held));
+        var regions = layout.Regions(held);
         foreach (var region in regions)
             _views.Add((region.Layer, region.Stream.Name), region.At(_memory, layout.PageTokens));
         _groups = layout.Views(_memory, pages);
@@ -27,6 +28,9 @@ public sealed class LatentCache : IDisposable
 
     /// <summary>Pages of each group.</summary>
     public ImmutableArray<int> Pages { get; }
+
+    /// <summary>The page of a group that is nobody's, where the device repeats steps: for rows that fill them up.</summary>
+    public int Spare(int group) => Pages[group];
 
     /// <summary>The pages of a layer's stream; throws KeyNotFoundException for a stream that the layer does not cache.</summary>
     public PagedRows View(int layer, string stream) => _views.TryGetValue((layer, stream), out var view)

@@ -13,8 +13,13 @@ public sealed class StateMemory : IDisposable
     public StateMemory(IDevice device, StateLayout layout, CacheSize size)
     {
         (_device, _layout) = (device, layout);
-        if (layout.Bytes(size) > 0) _memory = device.Allocate(layout.Bytes(size));
+        if (layout.Bytes(size) == 0) return;
+        if (device.RepeatsSteps) Spare = size.Places + size.Snapshots;
+        _memory = device.Allocate(layout.Bytes(size) + (Spare is null ? 0 : layout.PlaceBytes));
     }
+
+    /// <summary>The place that is nobody's, for rows that fill a step up; null without states, or where the device does not repeat steps.</summary>
+    public int? Spare { get; }
 
     /// <summary>A layer's state; throws KeyNotFoundException for one that the layer does not keep.</summary>
     public StateRows View(int layer, string state)

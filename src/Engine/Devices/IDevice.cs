@@ -28,6 +28,19 @@ public interface IDevice : IDisposable
     /// <summary>True when the matrices of <see cref="Load"/> read from the mapped source for as long as they live.</summary>
     bool KeepsSource { get; }
 
+    /// <summary>
+    /// Whether steps of one size are recorded and repeated as a whole. Then a model fills steps up to few sizes, with rows that nobody reads.
+    /// </summary>
+    bool RepeatsSteps => false;
+
+    /// <summary>
+    /// A step of a model begins; it ends where the next begins. <paramref name="repeats"/> says that what is asked for in it is likely to be asked for
+    /// again, with other host values and other contents of memory alone.
+    /// </summary>
+    void BeginStep(bool repeats)
+    {
+    }
+
     /// <summary>Copies host values to the device.</summary>
     void Write(ReadOnlySpan<float> source, Tensor destination);
 

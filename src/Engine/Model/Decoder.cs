@@ -23,6 +23,9 @@ public sealed class Decoder : IDecoder, IDisposable
     readonly BoundBlock[][] _layers;
     readonly ResidualStream _stream;
     readonly float[] _logits;
+    readonly int[] _wanted;
+    readonly StepPadding _padding;
+    bool _repeats;
 
     /// <summary>Brings a model's weights to a device.</summary>
     /// <param name="plan">The model.</param>
@@ -46,7 +49,7 @@ public sealed class Decoder : IDecoder, IDisposable
         var attentions = Enumerable.Range(0, int.MaxValue).GetEnumerator();
         _layers = [.. plan.Layers.Select(layer => layer.Blocks.Select(block => Bind(block, attentions)).ToArray())];
         _stream = new(_context);
-        _logits = new float[LogitRows * plan.VocabularySize];
+        (_logits, _wanted, _padding) = (new float[LogitRows * plan.VocabularySize], new int[LogitRows], new(cache, states, maxRows));
     }
 
     /// <inheritdoc/>
@@ -64,6 +67,8 @@ public sealed class Decoder : IDecoder, IDisposable
     /// <inheritdoc/>
     public void Forward(StepInput step)
     {
+        _repeats = Probe is null && _device.RepeatsSteps && _padding.Fill(step);
+        _device.BeginStep(_repeats);
         _context.Scratch.Release(default);
         _context.Step = step;
         _context.Carried.Begin(step.Rows.Rows);
@@ -99,7 +104,7 @@ public sealed class Decoder : IDecoder, IDisposable
         if (rows.Length > LogitRows) throw new ArgumentException($"{rows.Length} rows of logits asked for; at most {LogitRows} at a time.", nameof(rows));
         var mark = _context.Scratch.Mark();
         var host = _logits.AsSpan(0, rows.Length * VocabularySize);
-        _device.Read(LogitsOf(rows), host);
+        _device.Read(LogitsOf(_repeats ? Padded(rows) : rows).Take(rows.Length), host);
         _context.Scratch.Release(mark);
         return host;
     }
@@ -112,6 +117,7 @@ public sealed class Decoder : IDecoder, IDisposable
     {
         if (!Chooses) throw new NotSupportedException($"{_device.Description} brings logits of {VocabularySize} tokens to the host alone.");
         var chooser = (ITokenChooser)_device;
+        if (_repeats) choices.Fill(StepPadding.SizeOf(choices.Rows.Length, int.MaxValue));
         for (int first = 0, count; first < choices.Rows.Length; first += count)
         {
             // The stream's order makes it safe to use the memory again at once.
@@ -130,6 +136,15 @@ public sealed class Decoder : IDecoder, IDisposable
         if (_plan.LogitScale != 1) _device.Scale(logits, _plan.LogitScale, default);
         if (_plan.LogitSoftcap != 0) Cap(logits);
         return logits;
+    }
+
+    // In a step that is repeated, rows of logits come in as few sizes as rows.
+    ReadOnlySpan<int> Padded(ReadOnlySpan<int> rows)
+    {
+        var padded = _wanted.AsSpan(0, StepPadding.SizeOf(rows.Length, LogitRows));
+        padded.Fill(rows[^1]);
+        rows.CopyTo(padded);
+        return padded;
     }
 
     void Cap(Tensor logits)

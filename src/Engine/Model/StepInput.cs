@@ -1,4 +1,6 @@
+using System.Numerics;
 using Serving.Attention;
+using Serving.Cache;
 using Serving.Devices;
 
 namespace Serving.Model;
@@ -46,6 +48,40 @@ public sealed class StepInput(int maxRows, int maxRuns, int pageGroups)
         (LengthLimits[Rows.Runs], Expanded[Rows.Runs]) = (lengthLimit, expanded);
         Rows.Add(position, tokens.Length);
     }
+}
+
+/// <summary>
+/// Rows that fill a step of single tokens up to one of few sizes, for devices that repeat steps whole. Each is the first token of a sequence of its own
+/// whose page and place of states are nobody's, so that no other row's inputs differ.
+/// </summary>
+/// <param name="cache">The cached rows, with a page of each group for nobody.</param>
+/// <param name="states">The states, with a place for nobody.</param>
+/// <param name="maxRows">Most rows of a step.</param>
+public sealed class StepPadding(LatentCache cache, StateMemory states, int maxRows)
+{
+    // Larger steps keep the device busy for longer than the host takes to launch them.
+    const int Most = 256;
+    const int Stride = 16;
+
+    /// <summary>Fills a step up; false where it is not of single tokens, or too large, and stays as it is.</summary>
+    public bool Fill(StepInput step)
+    {
+        var rows = step.Rows.Rows;
+        if (rows == 0 || rows > Most || step.Rows.Runs != rows || step.Places.Length > 0 || step.Expanded.AsSpan(0, rows).Contains(true)) return false;
+        var most = Math.Min(maxRows, Math.Min(step.Tokens.Length, step.Expanded.Length));
+        for (var left = SizeOf(rows, most) - rows; left > 0; left--)
+        {
+            step.Add([0], position: 0, lengthLimit: 1);
+            if (states.Spare is { } place) step.States.Add(place);
+            for (var group = 0; group < step.Pages.Length; group++) step.Pages[group].Add([cache.Spare(group)]);
+        }
+        return true;
+    }
+
+    /// <summary>The rows that so many become, <paramref name="most"/> at most: powers of two up to 8, then multiples of 16.</summary>
+    public static int SizeOf(int rows, int most) => Math.Min(most, rows <= Stride
+        ? (int)BitOperations.RoundUpToPowerOf2((uint)rows)
+        : (rows + Stride - 1) / Stride * Stride);
 }
 
 /// <summary>What the engine's loop needs of a model. A seam: scheduling is tested without one.</summary>

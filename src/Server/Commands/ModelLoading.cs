@@ -71,7 +71,7 @@ static partial class ModelLoading
         try
         {
             draft = options.Engine.DraftModel is { } path ? Checkpoint.Open(path) : null;
-            var choice = DeviceChoice.Of(options.Engine, driver);
+            var choice = DeviceChoice.Of(options.Engine, driver with { Tell = notice => ServerLog.Notice(diagnostics.Logger, notice) });
             device = choice.Device;
             LoadedModel On(IDevice chosen) => new(checkpoint, chosen, EngineOptionsOf(options.Engine), diagnostics, draft);
             try

@@ -102,6 +102,7 @@ static class ServeCommand
         PrefixCaching = read.Switch(Settings.EnablePrefixCaching),
         Drafting = speculation.Drafting,
         DraftModel = speculation.Model,
+        IsEager = read.Switch(Settings.EnforceEager),
         PinsThreads = read.Switch(Settings.PinThreads),
         Threads = read.Integer(Settings.Threads, 1, 1024),
     };

@@ -11,7 +11,7 @@ namespace Serving.Tests;
 sealed class PagedDecoder : IDisposable
 {
     readonly Checkpoint _checkpoint;
-    readonly CpuDevice _device;
+    readonly IDevice _device;
     readonly LatentCache _cache;
     readonly StateMemory _states;
     readonly SwapMemory? _swap;
@@ -22,9 +22,15 @@ sealed class PagedDecoder : IDisposable
 
     /// <summary>Opens a checkpoint for engines with these options; the layout of its cache decides its size.</summary>
     public PagedDecoder(string folder, EngineOptions options, Func<CacheLayout, CacheSize> size, int threads)
+        : this(folder, options, size, new CpuDevice(threads))
+    {
+    }
+
+    /// <summary>The same on a device, which goes with it.</summary>
+    public PagedDecoder(string folder, EngineOptions options, Func<CacheLayout, CacheSize> size, IDevice device)
     {
         _options = options;
-        (_checkpoint, _device) = (Checkpoint.Open(folder), new(threads));
+        (_checkpoint, _device) = (Checkpoint.Open(folder), device);
         var ledger = _checkpoint.OpenLedger();
         _plan = ModelTypes.Plan(new(_checkpoint.Config, ledger));
         _plan = _plan with { Expands = _plan.Attentions.Any(attention => attention.CanExpand) };

@@ -41,8 +41,11 @@ public sealed class DeviceChoiceTests
         using var driver = new EmulatedDriver();
         var choice = DeviceChoice.Of(new() { Device = "auto", Threads = 1 }, driver.Options);
         using var device = choice.Device;
-        Assert.IsType<CudaDevice>(device);
+        Assert.True(Assert.IsType<CudaDevice>(device).RepeatsSteps);
         Assert.Null(choice.Notice);
+
+        using var eager = DeviceChoice.Of(new() { Device = "auto", Threads = 1, IsEager = true }, driver.Options).Device;
+        Assert.False(eager.RepeatsSteps);
     }
 
     [Theory, InlineData(64), InlineData(32)]

@@ -80,6 +80,16 @@ public sealed class ChoiceBatch
     /// <summary>Names the row of the step that the next choices are made from; rows come in ascending order, each once.</summary>
     public void AddRow(int row) => _rows.Add(row);
 
+    /// <summary>Adds choices that nobody reads, of the last row once more each, until there are so many rows: for steps that come in few sizes.</summary>
+    public void Fill(int rows)
+    {
+        while (_rows.Count < rows)
+        {
+            _rows.Add(_rows[^1]);
+            Add(new(double.NegativeInfinity, 0, InverseTemperature: 1, TopP: 1, Repetition: 1, 0, 0, Row: 0, TopK: 1, Mask: -1, 0, 0, 0, 0, 0, 0));
+        }
+    }
+
     /// <summary>Adds a mask for the next choice and returns where it begins, in words of 32 bits.</summary>
     public int AddMask(ReadOnlySpan<ulong> words)
     {

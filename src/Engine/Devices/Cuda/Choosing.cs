@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace Serving.Devices.Cuda;
@@ -11,11 +10,11 @@ sealed class Choosing
 {
     // As many rows are copied at a time as may have to be edited.
     const int EditedRows = 32;
-    const int LeastBytes = 256;
 
     readonly CudaStream _stream;
     readonly CudaFunction _choose;
-    readonly CudaScratch _terms, _masks, _biases, _bans, _counts, _edited, _chosen;
+    readonly DeviceArray<byte> _terms, _masks, _biases, _bans, _counts;
+    readonly CudaScratch _edited, _chosen;
     ChooseArguments _tables;
     int _next;
 
@@ -55,14 +54,7 @@ sealed class Choosing
             _chosen.Take((long)batch.Terms.Length * sizeof(int)), 0, 0);
     }
 
-    nint At<T>(CudaScratch memory, ReadOnlySpan<T> values) where T : unmanaged
-    {
-        var bytes = MemoryMarshal.AsBytes(values);
-        // Doubled, so that lists which grow by a token a step rarely move.
-        var address = memory.Take((long)BitOperations.RoundUpToPowerOf2((uint)Math.Max(bytes.Length, LeastBytes)));
-        _stream.Send(bytes, address);
-        return address;
-    }
+    static nint At<T>(DeviceArray<byte> array, ReadOnlySpan<T> values) where T : unmanaged => array.At(MemoryMarshal.AsBytes(values));
 
     // Two warps share a search at least. Results do not depend on the number.
     static int Threads(int vocabulary) => Math.Clamp((vocabulary / 4 + 31) / 32 * 32, 64, 1024);

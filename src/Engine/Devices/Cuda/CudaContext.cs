@@ -31,7 +31,7 @@ sealed class CudaContext : IDisposable
         try
         {
             Enter();
-            Stream = new(this);
+            Stream = new(this, options.Tell);
         }
         catch
         {
@@ -91,6 +91,7 @@ sealed class CudaContext : IDisposable
         try
         {
             Enter();
+            Stream.Settle();
             Driver.Free(address);
         }
         catch (CudaException error) when (error.IsLost)

@@ -13,12 +13,13 @@ public sealed partial class CudaDevice : IDevice, ITokenChooser
     readonly Products _products;
     readonly Experts _experts;
     readonly Choosing _choosing;
+    readonly bool _graphs;
 
     /// <summary>Takes a device and makes its kernels; throws <see cref="CudaException"/> with what to do where that cannot be.</summary>
     public CudaDevice(CudaOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        _context = new(options);
+        (_context, _graphs) = (new(options), options.Graphs);
         try
         {
             _elements = new(_context);
@@ -79,6 +80,12 @@ public sealed partial class CudaDevice : IDevice, ITokenChooser
         _context.Stream.Send(source.Data, address, source.ByteLength);
         return new CudaMatrix(source, address);
     }
+
+    /// <inheritdoc/>
+    public bool RepeatsSteps => _graphs && _context.Stream.MakesGraphs;
+
+    /// <inheritdoc/>
+    public void BeginStep(bool repeats) => _context.Stream.Begin(repeats && RepeatsSteps);
 
     /// <inheritdoc/>
     public void Write(ReadOnlySpan<float> source, Tensor destination)

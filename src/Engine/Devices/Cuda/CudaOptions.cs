@@ -7,6 +7,12 @@ public sealed record CudaOptions(int Ordinal = 0)
     /// <summary>How far inputs of products on tensor cores may be rounded.</summary>
     public ActivationType Activations { get; init; }
 
+    /// <summary>Whether steps that are like earlier ones are launched as one graph.</summary>
+    public bool Graphs { get; init; } = true;
+
+    /// <summary>Is told what the device's user should know while it works.</summary>
+    public Action<string> Tell { get; init; } = _ => { };
+
     /// <summary>Path of the driver; null for the system's libcuda.so.1.</summary>
     public string? Driver { get; init; }
 

@@ -12,8 +12,15 @@ sealed class CudaScratch(CudaContext context)
         if (bytes <= _bytes) return _address;
         if (_address != 0) context.Free(_address);
         (_address, _bytes) = (0, 0);
-        _address = context.Allocate(bytes);
-        _bytes = bytes;
+        _bytes = Rounded(bytes);
+        _address = context.Allocate(_bytes);
         return _address;
+    }
+
+    // In steps of a quarter: what grows with the sequences must not move with each.
+    static long Rounded(long bytes)
+    {
+        var step = (long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)Math.Max(bytes, 4096)) / 8;
+        return (bytes + step - 1) / step * step;
     }
 }

@@ -16,13 +16,18 @@ sealed unsafe class CudaStream : IDisposable
     readonly nint _stream, _pinned, _ring;
     readonly nint[] _passed = new nint[2];
     readonly List<nint> _large = [];
-    int _half, _used, _ringUsed;
+    readonly List<DeviceArray<byte>> _slots = [];
+    readonly StepGraphs _steps;
+    int _half, _used, _ringUsed, _slot;
 
     /// <summary>A stream of a context.</summary>
-    public CudaStream(CudaContext context)
+    /// <param name="context">The context.</param>
+    /// <param name="tell">Is told, once, that the driver makes no graphs of steps.</param>
+    public CudaStream(CudaContext context, Action<string> tell)
     {
         (_context, _driver) = (context, context.Driver);
         _stream = _driver.CreateStream();
+        _steps = new(_driver, _stream, tell);
         _pinned = _driver.AllocateHost(2 * HalfBytes);
         _ring = _driver.Allocate(2 * HalfBytes);
         for (var i = 0; i < _passed.Length; i++) _passed[i] = _driver.CreateEvent();
@@ -38,15 +43,45 @@ sealed unsafe class CudaStream : IDisposable
     {
         if (grid.IsEmpty) return;
         _context.Enter();
+        if (_steps.Takes(new(function.Handle, grid, threads, sharedBytes), arguments)) return;
         fixed (T* given = &arguments) _driver.Launch(function.Handle, grid, threads, sharedBytes, _stream, given);
     }
 
+    /// <summary>Begins a step, one that may be repeated as a graph or one that runs as it comes.</summary>
+    public void Begin(bool repeats)
+    {
+        _context.Enter();
+        _steps.Begin(repeats);
+        _slot = 0;
+    }
+
+    /// <summary>Whether the driver makes graphs, as far as is known.</summary>
+    public bool MakesGraphs => _steps.Works;
+
+    /// <summary>Whether the step at hand may be repeated: then its grids and arguments are those of all its like.</summary>
+    public bool Repeats => _steps.Repeats;
+
+    /// <summary>Whether launches may wait that were asked for before: then host values go to memory that none of them knows.</summary>
+    public bool Keeps => _steps.Keeps;
+
+    /// <summary>Another number whenever what launches read may change.</summary>
+    public int Turn => _steps.Turn;
+
+    /// <summary>Launches what waits to be part of a graph: what it reads is about to change.</summary>
+    public void Settle() => _steps.Settle();
+
     /// <summary>
-    /// Host values in device memory, for the launches that follow: the copy stays as it is until two more mebibytes are uploaded.
+    /// Host values in device memory, for the launches that follow: the copy stays as it is until two more mebibytes are uploaded. In a step that may be
+    /// repeated the n-th copy always has the same place.
     /// </summary>
     public nint Upload<T>(ReadOnlySpan<T> values) where T : unmanaged
     {
         var bytes = MemoryMarshal.AsBytes(values);
+        if (_steps.Repeats)
+        {
+            if (_slot == _slots.Count) _slots.Add(new(_context));
+            return _slots[_slot++].At(bytes);
+        }
         if (bytes.Length > HalfBytes)
         {
             _large.Add(_context.Allocate(bytes.Length));
@@ -86,6 +121,7 @@ sealed unsafe class CudaStream : IDisposable
     public void Fetch(nint from, Span<byte> bytes)
     {
         _context.Enter();
+        _steps.End();
         fixed (byte* to = bytes)
         {
             if (!bytes.IsEmpty) _driver.CopyToHost(from, (nint)to, bytes.Length, _stream);
@@ -97,6 +133,7 @@ sealed unsafe class CudaStream : IDisposable
     public void SwapOut(nint from, nint to, long bytes)
     {
         _context.Enter();
+        _steps.Settle();
         _driver.CopyToHost(from, to, bytes, _stream);
     }
 
@@ -104,6 +141,7 @@ sealed unsafe class CudaStream : IDisposable
     public void SwapIn(nint from, nint to, long bytes)
     {
         _context.Enter();
+        _steps.Settle();
         _driver.CopyToDevice(from, to, bytes, _stream);
     }
 
@@ -111,6 +149,7 @@ sealed unsafe class CudaStream : IDisposable
     public void Copy(nint from, nint to, long bytes)
     {
         _context.Enter();
+        _steps.Settle();
         if (bytes > 0) _driver.Copy(from, to, bytes, _stream);
     }
 
@@ -118,6 +157,7 @@ sealed unsafe class CudaStream : IDisposable
     public void Clear(nint address, long bytes)
     {
         _context.Enter();
+        _steps.Settle();
         if (bytes > 0) _driver.Clear(address, bytes, _stream);
     }
 
@@ -125,6 +165,7 @@ sealed unsafe class CudaStream : IDisposable
     public void Finish()
     {
         _context.Enter();
+        _steps.End();
         _driver.Synchronize(_stream);
         foreach (var address in _large) _context.Free(address);
         _large.Clear();
@@ -133,6 +174,7 @@ sealed unsafe class CudaStream : IDisposable
     /// <summary>Waits for all work and gives everything back.</summary>
     public void Dispose()
     {
+        _steps.Dispose();
         foreach (var mark in _passed) _driver.DestroyEvent(mark);
         _driver.DestroyStream(_stream);
         _driver.FreeHost(_pinned);

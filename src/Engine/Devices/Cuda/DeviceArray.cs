@@ -6,13 +6,16 @@ namespace Serving.Devices.Cuda;
 sealed class DeviceArray<T>(CudaContext context) where T : unmanaged, IEquatable<T>
 {
     T[] _last = [];
-    int _count = -1;
+    int _count = -1, _turn = -1;
     nint _address;
 
-    /// <summary>The copy's address; valid, in the stream's order, until the next call.</summary>
+    /// <summary>The copy's address; valid, in the stream's order, until the next call. What waits for the values before runs first.</summary>
     public nint At(ReadOnlySpan<T> values)
     {
+        var (used, turn) = (_turn, context.Stream.Turn);
+        _turn = turn;
         if (_count == values.Length && values.SequenceEqual(_last.AsSpan(0, _count))) return _address;
+        if (used == turn) context.Stream.Settle();
         if (_address == 0 || values.Length > _last.Length)
         {
             if (_address != 0) context.Free(_address);

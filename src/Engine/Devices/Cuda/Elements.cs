@@ -30,14 +30,12 @@ sealed class Elements
     public void Write(ReadOnlySpan<float> source, Tensor destination)
     {
         var bytes = MemoryMarshal.AsBytes(source);
-        if (IsPacked(destination))
+        if (IsPacked(destination) && !_stream.Keeps)
         {
             _stream.Send(bytes, destination.Address);
             return;
         }
-        var packed = Packed(destination);
-        _stream.Send(bytes, packed.Address);
-        Copy(packed, destination);
+        Copy(Packed(destination, _stream.Upload(bytes)), destination);
     }
 
     /// <summary>A tensor to host values, row by row.</summary>
@@ -45,7 +43,7 @@ sealed class Elements
     {
         if (!IsPacked(source))
         {
-            var packed = Packed(source);
+            var packed = Packed(source, _scratch.Take((long)source.Rows * source.Columns * sizeof(float)));
             Copy(source, packed);
             source = packed;
         }
@@ -97,8 +95,7 @@ sealed class Elements
     static bool IsPacked(Tensor tensor) =>
         (tensor.Heads == 1 || tensor.HeadStride == tensor.Width) && (tensor.Rows == 1 || tensor.RowStride == tensor.Columns);
 
-    Tensor Packed(Tensor like) =>
-        new(_scratch.Take((long)like.Rows * like.Columns * sizeof(float)), like.Rows, like.Heads, like.Width, like.Columns, like.Width);
+    static Tensor Packed(Tensor like, nint address) => new(address, like.Rows, like.Heads, like.Width, like.Columns, like.Width);
 
     void Copy(Tensor source, nint rows, Tensor destination) => _stream.Launch(_copy, Grid(destination), Values, new CopyArguments(source, destination, rows));
 

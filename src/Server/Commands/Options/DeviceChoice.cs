@@ -29,7 +29,7 @@ readonly record struct DeviceChoice(IDevice Device, string? Notice = null)
     /// <param name="driver">How a GPU is reached; by default as the environment says.</param>
     public static DeviceChoice Of(EngineSettings settings, CudaOptions? driver = null)
     {
-        driver = (driver ?? CudaOptions.FromEnvironment()) with { Activations = ActivationsOf(settings) };
+        driver = (driver ?? CudaOptions.FromEnvironment()) with { Activations = ActivationsOf(settings), Graphs = !settings.IsEager };
         switch (settings.Device)
         {
             case "cpu": return new(Cpu(settings));

@@ -9,6 +9,8 @@ static class Settings
     public static readonly Setting Host = new("host", "127.0.0.1", "Address to listen on; 0.0.0.0 for all.");
     public static readonly Setting Port = new("port", "8080", "Port to listen on; 0 takes a free one.");
     public static readonly Setting Device = new("device", "auto", "auto, cpu, cuda, cuda:N or reference; auto is the first GPU, or the CPU where there is none.");
+    public static readonly Setting EnforceEager =
+        new("enforce-eager", "false", "Launch the work of every step on a GPU kernel by kernel, never as a CUDA graph.") { IsSwitch = true };
     public static readonly Setting CpuKernels = new("cpu-kernels", "auto", "Instructions of the CPU device: auto (the best there are), avx512, avx2 or portable.");
     public static readonly Setting Dtype = new("dtype", "auto", "Type of weights and arithmetic: auto, float32 or bfloat16.");
     public static readonly Setting ActivationDtype = new("activation-dtype", "auto",
@@ -75,7 +77,7 @@ static class Settings
 
     /// <summary>What the engine is built with, whichever command builds it.</summary>
     public static readonly Setting[] OfEngine =
-        [Device, CpuKernels, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, SnapshotTokens, SnapshotMemoryBytes, SwapMemoryBytes, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads,
+        [Device, EnforceEager, CpuKernels, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, SnapshotTokens, SnapshotMemoryBytes, SwapMemoryBytes, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads,
             SpeculativeConfig, SpeculativeModel, NumSpeculativeTokens];
 
     public static readonly Setting[] All =

@@ -34,7 +34,7 @@ sealed unsafe class EmulatedDriver : IDisposable
         Marshal.FreeCoTaskMem(name);
     }
 
-    /// <summary>A figure that it counts: "most pinned bytes", "pinned bytes", "pageable copies", "largest copy".</summary>
+    /// <summary>A figure that it counts: "most pinned bytes", "pinned bytes", "pageable copies", "largest copy"; or how often a call of a name was made.</summary>
     public long Figure(string name)
     {
         var text = Marshal.StringToCoTaskMemUTF8(name);

@@ -9,7 +9,7 @@ struct AttendArguments
     public Tensor Main, Rotary, Destination, Sinks, Angles;
     public StreamArguments MainRows, RotaryRows, ValueRows, SharedRows, ClassRows;
     public nint Pages, Units, Items, States;
-    public int Count, Own;
+    public int Own;
     public int MainWidth, RotaryWidth, ValueWidth, SharedWidth, ValueInMain, Interleaved, Classes;
     public TensorTerms Terms;
     public int Widens;

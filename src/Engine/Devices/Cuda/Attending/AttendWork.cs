@@ -13,11 +13,14 @@ readonly record struct AttendUnit(int Row, int Rows, int Position, int Group, in
     public int EndSpan => Last < First ? FirstSpan : Last / AttendWork.SpanRows + 1;
 }
 
-/// <summary>Some spans of a unit, for one block (Item in attend.cuh). Slot -1 is the block's own.</summary>
+/// <summary>
+/// Some spans of a unit, for one block (Item in attend.cuh). Slot -1 is the block's own. A list begins with an entry whose first number is how many
+/// follow, so that a launch does not depend on it.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 readonly record struct AttendItem(int Unit, int From, int To, int Slot, int Joins, int Finishes);
 
-/// <summary>The states of a unit's spans, in slots one after the other, which become one result.</summary>
+/// <summary>The states of a unit's spans, in slots one after the other, which become one result. A list begins as that of items does.</summary>
 [StructLayout(LayoutKind.Sequential)]
 readonly record struct AttendMerge(int Unit, int Slot, int Slots);
 
@@ -39,10 +42,30 @@ sealed class AttendWork
     public ReadOnlySpan<AttendUnit> Units => _units.AsSpan(0, _unitCount);
 
     /// <summary>What blocks do.</summary>
-    public ReadOnlySpan<AttendItem> Items => _items.AsSpan(0, _itemCount);
+    public ReadOnlySpan<AttendItem> Items => _items.AsSpan(1, _itemCount);
+
+    /// <summary>The items behind their number.</summary>
+    public ReadOnlySpan<AttendItem> ItemList
+    {
+        get
+        {
+            _items[0] = new(_itemCount, 0, 0, 0, 0, 0);
+            return _items.AsSpan(0, _itemCount + 1);
+        }
+    }
 
     /// <summary>What is merged afterwards.</summary>
-    public ReadOnlySpan<AttendMerge> Merges => _merges.AsSpan(0, _mergeCount);
+    public ReadOnlySpan<AttendMerge> Merges => _merges.AsSpan(1, _mergeCount);
+
+    /// <summary>The merges behind their number.</summary>
+    public ReadOnlySpan<AttendMerge> MergeList
+    {
+        get
+        {
+            _merges[0] = new(_mergeCount, 0, 0);
+            return _merges.AsSpan(0, _mergeCount + 1);
+        }
+    }
 
     /// <summary>Slots that items name.</summary>
     public int Slots { get; private set; }
@@ -64,12 +87,12 @@ sealed class AttendWork
             var (first, last) = (rows.FirstRow(rule, position), rows.LastRow(position + count - 1));
             for (var group = 0; group < shape.Groups; group++)
                 for (var head = 0; head < perGroup; head += heads)
-                    Push(ref _units, ref _unitCount, new(
+                    Push(ref _units, _unitCount++, new(
                         row, count, position, group, group * perGroup + head, Math.Min(heads, perGroup - head), table, first, last));
         }
     }
 
-    /// <summary>Shares all spans out among blocks.</summary>
+    /// <summary>Shares all spans out among blocks. No more units are split than half as many as the blocks.</summary>
     /// <param name="blocks">Blocks that keep the device busy.</param>
     /// <param name="slots">Most states that may wait to be merged.</param>
     /// <param name="open">Whether tokens have left rows open, which are a span of their own.</param>
@@ -86,22 +109,22 @@ sealed class AttendWork
                 Add(new(i, unit.FirstSpan, unit.FirstSpan + count, -1, 0, 1));
                 continue;
             }
-            Push(ref _merges, ref _mergeCount, new(i, Slots, count));
+            Push(ref _merges, ++_mergeCount, new(i, Slots, count));
             for (var span = 0; span < count; span++) Add(new(i, unit.FirstSpan + span, unit.FirstSpan + span + 1, Slots++, 0, 0));
         }
     }
 
     /// <summary>Adds an item.</summary>
-    public void Add(AttendItem item) => Push(ref _items, ref _itemCount, item);
+    public void Add(AttendItem item) => Push(ref _items, ++_itemCount, item);
 
     /// <summary>Forgets the items, not the units.</summary>
     public void ClearItems() => (_itemCount, _mergeCount, Slots) = (0, 0, 0);
 
     static int SpansOf(AttendUnit unit, bool open) => unit.EndSpan - unit.FirstSpan + (open ? 1 : 0);
 
-    static void Push<T>(ref T[] array, ref int count, T value)
+    static void Push<T>(ref T[] array, int at, T value)
     {
-        if (count == array.Length) Array.Resize(ref array, 2 * count);
-        array[count++] = value;
+        if (at == array.Length) Array.Resize(ref array, 2 * at);
+        array[at] = value;
     }
 }

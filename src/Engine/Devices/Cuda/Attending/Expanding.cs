@@ -139,13 +139,12 @@ sealed class Expanding
         if (count == 0) return;
         var rows = count * SpanRows.PageRows;
         Rebuild(pass, rows, _segments.At(_wave.AsSpan(0, count)));
-        var items = _work.Items;
         var arguments = pass.Arguments with
         {
             MainRows = pass.Rows.MainRows, RotaryRows = pass.Rows.RotaryRows, ValueRows = pass.Rows.ValueRows, SharedRows = pass.Rows.SharedRows,
-            Pages = _places.At(_table), Items = _items.At(items), Count = items.Length,
+            Pages = _places.At(_table), Items = _items.At(_work.ItemList),
         };
-        _kernels.Attend(pass.Kernel, Math.Min(items.Length, pass.Blocks), arguments);
+        _kernels.Attend(pass.Kernel, Math.Min(_work.Items.Length, pass.Blocks), arguments);
         _work.ClearItems();
     }
 

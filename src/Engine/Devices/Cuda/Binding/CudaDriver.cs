@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Serving.Devices.Cuda;
 
 /// <summary>The calls of <c>libcuda.so.1</c> that the device makes, found at run time; every failure is a <see cref="CudaException"/> with its call.</summary>
-sealed unsafe class CudaDriver
+sealed unsafe partial class CudaDriver
 {
     const string Default = "libcuda.so.1";
 

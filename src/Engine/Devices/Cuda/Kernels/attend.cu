@@ -291,7 +291,7 @@ template <int PER_WARP> DEVICE void attend(const AttendArguments& a)
     __shared__ TileRows rows;
     SHARED(memory);
     Attention<PER_WARP> attention(a, rows, (float*)memory);
-    for (int item = blockIdx.x; item < a.count; item += gridDim.x) attention.run(a.items[item]);
+    for (int item = blockIdx.x, count = a.items->unit; item < count; item += gridDim.x) attention.run(a.items[1 + item]);
 }
 
 KERNEL(attend_4, AttendArguments, a, 128) { attend<1>(a); }
@@ -302,7 +302,7 @@ struct MergeArguments
 {
     Tensor destination, sinks;
     const Unit* units;
-    const int* merges; // of each block: unit, first slot, slots
+    const int* merges; // how many there are, and two more; then of each: unit, first slot, slots
     float* states;
     int queries, outputWidth; // of a slot
 };
@@ -310,7 +310,8 @@ struct MergeArguments
 // A block merges the states of one query of a unit, in the order of spans, and writes its result.
 KERNEL(attend_merge, MergeArguments, a, 128)
 {
-    const int* merge = a.merges + blockIdx.x * 3;
+    if ((int)blockIdx.x >= a.merges[0]) return;
+    const int* merge = a.merges + 3 + blockIdx.x * 3;
     Unit unit = a.units[merge[0]];
     int query = blockIdx.y;
     if (query >= unit.rows * unit.heads) return;

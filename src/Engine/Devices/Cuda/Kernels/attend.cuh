@@ -33,9 +33,9 @@ struct AttendArguments
     Stream mainRows, rotaryRows, valueRows, sharedRows, classRows;
     const int* pages;
     const Unit* units;
-    const Item* items;
+    const Item* items; // the first is not one: its first number is how many follow
     float* states;
-    int count, own; // items; the first slot that belongs to a block
+    int own; // the first slot that belongs to a block
     int mainWidth, rotaryWidth, valueWidth, sharedWidth, valueInMain, interleaved, classes;
     // On tensor cores: bfloat16 that make a query, a weight and a value of a widened row, and whether rows are widened.
     int queryTerms, weightTerms, rowTerms, widens;

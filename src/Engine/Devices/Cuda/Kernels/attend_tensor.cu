@@ -410,7 +410,7 @@ template <int ROWS, int VALUES> DEVICE void attend(const AttendArguments& a)
 {
     SHARED(memory);
     TensorAttention<ROWS, VALUES> attention(a, memory);
-    for (int item = blockIdx.x; item < a.count; item += gridDim.x) attention.run(a.items[item]);
+    for (int item = blockIdx.x, count = a.items->unit; item < count; item += gridDim.x) attention.run(a.items[1 + item]);
 }
 
 #define ATTEND(rows, values) KERNEL(attend_tensor_##rows##_##values, AttendArguments, a, 256) { attend<rows, values>(a); }

@@ -72,13 +72,16 @@ sealed class StateOperations
 
     static int Blocks(int columns) => (columns + Threads - 1) / Threads;
 
+    // As many chains as runs, some of them empty: a grid tells how many runs there are and not how they depend on one another.
     StateArguments Of(StateRows state, RowBatch batch, StateBatch places, out int chains)
     {
-        chains = Order(batch, places);
+        var filled = Order(batch, places);
+        chains = batch.Runs;
+        _starts.AsSpan(filled + 1, chains - filled).Fill(_starts[filled]);
         return new()
         {
             States = state.Address, PlaceBytes = state.PlaceBytes,
-            Runs = _runs.At(_ordered.AsSpan(0, _starts[chains])), Chains = _chains.At(_starts.AsSpan(0, chains + 1)),
+            Runs = _runs.At(_ordered.AsSpan(0, _starts[filled])), Chains = _chains.At(_starts.AsSpan(0, chains + 1)),
         };
     }
 

@@ -17,9 +17,11 @@ sealed class StepTables
     {
         foreach (var entry in _entries)
             if (entry.Holds(batch, pages)) return entry;
+        // The tables of a step lie where those of the step before lay.
+        foreach (var entry in _entries)
+            if (entry.IsOf(batch, pages)) return entry.Send(batch, pages);
         _next = (_next + 1) % Kept;
-        _entries[_next].Send(batch, pages);
-        return _entries[_next];
+        return _entries[_next].Send(batch, pages);
     }
 
     /// <summary>Where a step's tables lie.</summary>
@@ -48,10 +50,13 @@ sealed class StepTables
 
         /// <summary>Whether these are the tables of a step as it is now.</summary>
         public bool Holds(RowBatch batch, PageBatch pages) =>
-            ReferenceEquals(_batch, batch) && ReferenceEquals(_batchPages, pages) && _batchRevision == batch.Revision && _pagesRevision == pages.Revision;
+            IsOf(batch, pages) && _batchRevision == batch.Revision && _pagesRevision == pages.Revision;
+
+        /// <summary>Whether these are the tables of a step as it is now, or was before.</summary>
+        public bool IsOf(RowBatch batch, PageBatch pages) => ReferenceEquals(_batch, batch) && ReferenceEquals(_batchPages, pages);
 
         /// <summary>Sends what differs from what was sent last.</summary>
-        public void Send(RowBatch batch, PageBatch pages)
+        public Entry Send(RowBatch batch, PageBatch pages)
         {
             var count = 0;
             for (var run = 0; run < batch.Runs; run++) count += pages.Of(run).Length;
@@ -72,6 +77,7 @@ sealed class StepTables
             Pages = _pages.At(_flat.AsSpan(0, count));
             (_batch, _batchPages, _batchRevision, _pagesRevision) = (batch, pages, batch.Revision, pages.Revision);
             Revision++;
+            return this;
         }
     }
 }

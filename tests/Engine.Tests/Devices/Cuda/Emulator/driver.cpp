@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,13 @@ typedef int Status;
 enum : Status
 {
     SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_IMAGE = 200, INVALID_CONTEXT = 201,
-    NOT_FOUND = 500, LAUNCH_FAILED = 719,
+    INVALID_HANDLE = 400, NOT_FOUND = 500, LAUNCH_FAILED = 719, NOT_WHILE_CAPTURING = 900, CAPTURE_BROKEN = 901,
 };
 
-struct Stream { std::deque<std::function<Status()>> work; };
+typedef std::function<Status()> Work;
+// Work as it was given, arguments and addresses included.
+struct Graph { std::vector<Work> work; };
+struct Stream { std::deque<Work> work; Graph* capture; bool broken; };
 struct Event { Stream* stream; bool passed; };
 struct Module { std::string source; };
 
@@ -56,6 +60,8 @@ namespace
     std::map<std::string, Fault> faults;
     std::map<char*, size_t> pinned;
     long pinned_bytes, most_pinned, pageable_copies, largest_copy, driver_version = 12040;
+    std::map<std::string, long> calls;
+    std::set<Graph*> ready;
 
     Status run(Stream* stream)
     {
@@ -74,9 +80,29 @@ namespace
         return current->fault;
     }
 
-    Status later(Stream* stream, std::function<Status()> work)
+    // A stream that captures cannot be waited for, and memory cannot come or go under it.
+    Status breaks(Stream* stream)
+    {
+        if (stream->capture == nullptr) return SUCCESS;
+        stream->broken = true;
+        return NOT_WHILE_CAPTURING;
+    }
+
+    Status breaks()
+    {
+        for (Stream* stream : current->streams)
+            if (Status status = breaks(stream)) return status;
+        return SUCCESS;
+    }
+
+    Status later(Stream* stream, Work work)
     {
         if (stream == nullptr) return INVALID_VALUE;
+        if (stream->capture != nullptr)
+        {
+            stream->capture->work.push_back(std::move(work));
+            return SUCCESS;
+        }
         stream->work.push_back(std::move(work));
         return current->fault;
     }
@@ -121,7 +147,7 @@ emulator::Registered::Registered(const char* source, const char* name, Body body
 #define CALL extern "C" __attribute__((visibility("default"))) Status
 #define ENTER std::lock_guard<std::recursive_mutex> alone(one_at_a_time)
 #define MAY_FAIL if (Status refused = emulator::refused(__func__)) return refused
-#define NEEDS_CONTEXT ENTER; if (current == nullptr) return INVALID_CONTEXT; MAY_FAIL
+#define NEEDS_CONTEXT ENTER; calls[__func__]++; if (current == nullptr) return INVALID_CONTEXT; MAY_FAIL
 
 // What tests ask of this driver beside what a driver is for; each copy of the library has faults and figures of its own.
 CALL emulator_fail(const char* call, Status status, long spared) { ENTER; faults[call] = { status, spared }; return SUCCESS; }
@@ -131,6 +157,7 @@ extern "C" __attribute__((visibility("default"))) long emulator_figure(const cha
 {
     ENTER;
     std::string wanted(name);
+    if (wanted.starts_with("cu")) return calls[wanted];
     return wanted == "most pinned bytes" ? most_pinned : wanted == "pinned bytes" ? pinned_bytes
         : wanted == "pageable copies" ? pageable_copies : wanted == "largest copy" ? largest_copy : -1;
 }
@@ -169,6 +196,7 @@ CALL cuMemAlloc_v2(u64* address, size_t bytes)
 {
     NEEDS_CONTEXT;
     if (bytes == 0) return INVALID_VALUE;
+    if (Status status = breaks()) return status;
     if (bytes > current->memory - current->taken) return OUT_OF_MEMORY;
     size_t whole = (bytes + 2 * GUARD + 255) / 256 * 256;
     char* block = (char*)aligned_alloc(256, whole) + GUARD;
@@ -183,6 +211,7 @@ CALL cuMemAlloc_v2(u64* address, size_t bytes)
 CALL cuMemFree_v2(u64 address)
 {
     NEEDS_CONTEXT;
+    if (Status status = breaks()) return status;
     run_all();
     auto found = memory.find((char*)address);
     if (found == memory.end()) return INVALID_VALUE;
@@ -252,7 +281,13 @@ CALL cuMemsetD8Async(u64 at, unsigned char value, size_t bytes, Stream* stream)
 }
 
 CALL cuStreamCreate(Stream** stream, unsigned) { NEEDS_CONTEXT; current->streams.push_back(*stream = new Stream()); return SUCCESS; }
-CALL cuStreamSynchronize(Stream* stream) { NEEDS_CONTEXT; return run(stream); }
+
+CALL cuStreamSynchronize(Stream* stream)
+{
+    NEEDS_CONTEXT;
+    if (Status status = breaks(stream)) return status;
+    return run(stream);
+}
 
 CALL cuStreamDestroy_v2(Stream* stream)
 {
@@ -326,6 +361,53 @@ CALL cuLaunchKernel(emulator::Kernel* kernel, unsigned x, unsigned y, unsigned z
         if (wrong) fprintf(stderr, "emulated driver: %s: %s\n", kernel->name, wrong);
         return wrong ? LAUNCH_FAILED : SUCCESS;
     });
+}
+
+CALL cuStreamBeginCapture_v2(Stream* stream, int)
+{
+    NEEDS_CONTEXT;
+    if (Status status = breaks(stream)) return status;
+    (stream->capture = new Graph(), stream->broken = false);
+    return current->fault;
+}
+
+// However it ends, the stream captures no more.
+CALL cuStreamEndCapture(Stream* stream, Graph** graph)
+{
+    ENTER;
+    calls[__func__]++;
+    if (stream->capture == nullptr) return INVALID_VALUE;
+    Status status = stream->broken ? CAPTURE_BROKEN : emulator::refused(__func__);
+    *graph = status == SUCCESS ? stream->capture : nullptr;
+    if (status != SUCCESS) delete stream->capture;
+    stream->capture = nullptr;
+    return status;
+}
+
+CALL cuGraphInstantiateWithFlags(Graph** instance, Graph* graph, u64)
+{
+    NEEDS_CONTEXT;
+    ready.insert(*instance = new Graph(*graph));
+    return SUCCESS;
+}
+
+CALL cuGraphDestroy(Graph* graph) { NEEDS_CONTEXT; delete graph; return SUCCESS; }
+
+CALL cuGraphLaunch(Graph* graph, Stream* stream)
+{
+    NEEDS_CONTEXT;
+    if (ready.count(graph) == 0) return INVALID_HANDLE;
+    for (const Work& work : graph->work)
+        if (Status status = later(stream, work)) return status;
+    return SUCCESS;
+}
+
+CALL cuGraphExecDestroy(Graph* graph)
+{
+    NEEDS_CONTEXT;
+    if (ready.erase(graph) == 0) return INVALID_HANDLE;
+    delete graph;
+    return SUCCESS;
 }
 
 CALL cuGetErrorName(Status status, const char** name)
