@@ -66,6 +66,10 @@ sealed class ApiException(ApiError error) : Exception(error.Message)
     public static ApiException NotJson(string? contentType) => new(new(StatusCodes.Status415UnsupportedMediaType, InvalidRequest,
         $"The content type is '{contentType}'; send the header 'Content-Type: application/json'.") { Code = "unsupported_media_type" });
 
+    /// <summary>A body that was compressed.</summary>
+    public static ApiException Packed(string coding) => new(new(StatusCodes.Status415UnsupportedMediaType, InvalidRequest,
+        $"The body's Content-Encoding is '{coding}'; send it as it is.") { Code = "unsupported_media_type" });
+
     /// <summary>A method of gRPC was asked for by something else.</summary>
     public static ApiException NotGrpc(string protocol, string? contentType) => HttpProtocol.IsHttp2(protocol)
         ? new(new(StatusCodes.Status415UnsupportedMediaType, InvalidRequest,

@@ -87,7 +87,7 @@ sealed class EventStream(HttpContext http, TimeSpan patience, TimeProvider time)
     {
         var said = error as ApiException ?? ApiException.Internal(http.TraceIdentifier);
         Write("data: "u8);
-        Write(JsonSerializer.SerializeToUtf8Bytes(ErrorBody.Of(said.Error), HttpJson.Default.ErrorBody));
+        Write(JsonSerializer.SerializeToUtf8Bytes(ErrorBody.Of(said.Error), HttpJson.Plain.ErrorBody));
         Write("\n\n"u8);
         await FlushAsync();
         throw new StreamBrokenException(error);

@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Serving.Server.Http;
@@ -18,8 +20,16 @@ sealed record HealthBody(string Status);
 sealed record VersionBody(string Version);
 
 /// <summary>Serialisation of bodies that belong to no protocol.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ErrorBody))]
 [JsonSerializable(typeof(HealthBody))]
 [JsonSerializable(typeof(VersionBody))]
-sealed partial class HttpJson : JsonSerializerContext;
+sealed partial class HttpJson : JsonSerializerContext
+{
+    /// <summary>The context in use: bodies are JSON and never HTML, so only what JSON itself asks for is escaped, and people can read errors.</summary>
+    public static HttpJson Plain { get; } = new(new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}

@@ -12,6 +12,8 @@ static class RequestBody
     public static async Task<RequestReader> ReadAsync(HttpContext http)
     {
         CheckType(http.Request.ContentType);
+        if (http.Request.Headers.ContentEncoding.ToString() is { Length: > 0 } coding && !coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+            throw ApiException.Packed(coding);
         try
         {
             var document = await JsonDocument.ParseAsync(http.Request.Body, new() { MaxDepth = MaxDepth }, http.RequestAborted);

@@ -57,7 +57,7 @@ sealed partial class RequestPipeline(RequestDelegate next, Authentication authen
         }
         if (error.Status == StatusCodes.Status500InternalServerError)
             response.Headers["x-should-retry"] = "false";
-        return response.WriteAsJsonAsync(ErrorBody.Of(error), HttpJson.Default.ErrorBody, cancellationToken: http.RequestAborted);
+        return response.WriteAsJsonAsync(ErrorBody.Of(error), HttpJson.Plain.ErrorBody, cancellationToken: http.RequestAborted);
     }
 
     static void RefuseUnrouted(HttpContext http)

@@ -60,9 +60,9 @@ readonly record struct RequestValue(JsonElement Element, string Path)
         if (!Element.TryGetInt64(out var number))
         {
             var real = Element.GetDouble();
-            if (real == Math.Floor(real) && real > max)
+            if (real == Math.Floor(real) && (real > max || real >= long.MaxValue))
                 throw TooHigh("integer", real, max);
-            if (real == Math.Floor(real) && real < min)
+            if (real == Math.Floor(real) && (real < min || real < long.MinValue))
                 throw TooLow("integer", real, min);
             number = real == Math.Floor(real) ? (long)real : throw WrongType("an integer");
         }
@@ -115,7 +115,8 @@ readonly record struct RequestValue(JsonElement Element, string Path)
         }
         catch (InvalidOperationException)
         {
-            throw ApiException.Invalid(path, "invalid_value", $"'{path}' holds text that is not valid Unicode.");
+            throw ApiException.Invalid(path.Length == 0 ? null : path, "invalid_value",
+                $"{(path.Length == 0 ? "The request body" : $"'{path}'")} holds text that is not valid Unicode.");
         }
     }
 

@@ -40,6 +40,9 @@ public sealed class ErrorTests(ServerFixture fixture) : IClassFixture<ServerFixt
         { Chat, Asking(""" "max_completion_tokens": 1.5 """), 400, "max_completion_tokens", "invalid_type" },
         { Chat, Asking(""" "max_tokens": 1, "max_completion_tokens": 2 """), 400, "max_tokens", "invalid_parameter_combination" },
         { Chat, Asking(""" "max_tokens": 100000 """), 400, "messages", "context_length_exceeded" },
+        { Chat, Asking(""" "seed": 9223372036854775808 """), 400, "seed", "integer_above_max_value" },
+        { Chat, Asking(""" "seed": -9223372036854775809e1 """), 400, "seed", "integer_below_min_value" },
+        { Chat, """{"\ud800": 1}""", 400, null, "invalid_value" },
         { Chat, Asking(""" "max_tokens": 1e30 """), 400, "max_tokens", "integer_above_max_value" },
         { Chat, Asking(""" "temperature": 2.5 """), 400, "temperature", "decimal_above_max_value" },
         { Chat, Asking(""" "temperature": -1 """), 400, "temperature", "decimal_below_min_value" },
@@ -168,6 +171,30 @@ public sealed class ErrorTests(ServerFixture fixture) : IClassFixture<ServerFixt
         using var over = await fixture.Server.PostAsync("/tokenize", $$"""{"model": "tiny", "prompt": "{{new string('x', (1 << 20) + 1)}}"}""");
         Assert.Equal(200, (int)far.StatusCode);
         await Check(over, 400, "prompt", "string_above_max_length");
+    }
+
+    [Theory, InlineData("gzip"), InlineData("br")]
+    public async Task A_compressed_body_is_refused_as_such(string coding)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, Chat) { Content = new StringContent(Asking(""" "max_tokens": 1 """), Encoding.UTF8, "application/json") };
+        request.Content.Headers.ContentEncoding.Add(coding);
+        using var reply = await fixture.Server.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        Assert.Contains($"'{coding}'", (await Check(reply, 415, null, "unsupported_media_type")).GetProperty("message").GetString());
+    }
+
+    [Fact]
+    public async Task Errors_are_readable_as_they_come()
+    {
+        using var reply = await fixture.Server.PostAsync(Chat, Asking(""" "temperature": 3 """));
+        Assert.Contains("\"'temperature' is 3;", await reply.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Theory, InlineData("/health"), InlineData("/health/live"), InlineData("/health/ready")]
+    public async Task Health_is_told_to_those_who_ask_for_the_head_alone(string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Head, path);
+        using var reply = await fixture.Server.Client.SendAsync(request, TestContext.Current.CancellationToken);
+        Assert.Equal((200, ""), ((int)reply.StatusCode, await reply.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)));
     }
 
     [Fact]
