@@ -3,11 +3,11 @@ namespace Serving.Devices.Cpu;
 /// <summary>Lays one row's blocks out in the order of a kernel.</summary>
 interface IRowLayer
 {
-    /// <summary>Lays blocks <paramref name="from"/> to <paramref name="to"/> of a row out: number <paramref name="row"/> of the <paramref name="rows"/> from <paramref name="first"/> on that are multiplied together.</summary>
-    void Lay(int first, int rows, int row, int from, int to);
+    /// <summary>Lays a row out: number <paramref name="row"/> of the <paramref name="rows"/> from <paramref name="first"/> on that are multiplied together.</summary>
+    void Lay(int first, int rows, int row);
 }
 
-/// <summary>The rows that a product lays out before it multiplies; one part is a range of a segment's blocks.</summary>
+/// <summary>The rows that a product lays out before it multiplies; one part is a range of a segment's rows, as in the operations before.</summary>
 unsafe struct LaidRows
 {
     public Segment* Segments;
@@ -25,13 +25,12 @@ unsafe struct LaidRows
     {
         var segment = Segments[part / PartsOfSegment];
         var slice = part % PartsOfSegment;
-        var (from, to) = (Blocks * slice / PartsOfSegment, Blocks * (slice + 1) / PartsOfSegment);
+        var (from, to) = (RowBlocks.Start(segment.Rows, PartsOfSegment, slice), RowBlocks.Start(segment.Rows, PartsOfSegment, slice + 1));
         var count = RowBlocks.Count(segment.Rows);
         for (var i = 0; i < count; i++)
         {
-            var start = RowBlocks.Start(segment.Rows, count, i);
-            var rows = RowBlocks.Start(segment.Rows, count, i + 1) - start;
-            for (var row = 0; row < rows; row++) layer.Lay(segment.First + start, rows, row, from, to);
+            var (start, end) = (RowBlocks.Start(segment.Rows, count, i), RowBlocks.Start(segment.Rows, count, i + 1));
+            for (var row = Math.Max(start, from); row < Math.Min(end, to); row++) layer.Lay(segment.First + start, end - start, row - start);
         }
     }
 

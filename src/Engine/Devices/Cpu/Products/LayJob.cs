@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace Serving.Devices.Cpu;
 
-/// <summary>Lays rows out as [row block][block][row][32] and sums each block of a row; one part is a range of a segment's blocks.</summary>
+/// <summary>Lays rows out as [row block][block][row][32] and sums each block of a row; one part is a range of a segment's rows.</summary>
 unsafe struct LayJob : IJob, IRowLayer
 {
     public LaidRows Rows;
@@ -17,17 +17,17 @@ unsafe struct LayJob : IJob, IRowLayer
     public readonly void Run(int part, int worker) => Rows.Lay(this, part);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void Lay(int first, int rows, int row, int from, int to)
+    public readonly void Lay(int first, int rows, int row)
     {
         var source = (float*)Rows.Sources[first + row];
-        var sums = Sums + (long)first * Rows.Blocks + row + (long)from * rows;
+        var sums = Sums + (long)first * Rows.Blocks + row;
         if (Direct)
         {
-            for (var block = from; block < to && NeedsSums; block++) Sums[(long)first * Rows.Blocks + block] = Sum(source + block * PanelSize.Block);
+            for (var block = 0; block < Rows.Blocks && NeedsSums; block++) Sums[(long)first * Rows.Blocks + block] = Sum(source + block * PanelSize.Block);
             return;
         }
-        var x = X + ((long)first * Rows.Blocks + row + (long)from * rows) * PanelSize.Block;
-        for (var block = from; block < to; block++, x += rows * PanelSize.Block, sums += rows)
+        var x = X + ((long)first * Rows.Blocks + row) * PanelSize.Block;
+        for (var block = 0; block < Rows.Blocks; block++, x += rows * PanelSize.Block, sums += rows)
         {
             if (Rows.IsWhole(block))
             {

@@ -11,7 +11,7 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
 
     // Below this many multiplications, or values that are laid out, a team costs more than it brings.
     const long TeamWork = 32 * 1024;
-    const long TeamValues = 8 * 1024;
+    const long TeamValues = 4 * 1024;
 
     // Parts of a product for each worker: fine enough that all end together.
     const int PartsOfWorker = 8;
@@ -170,6 +170,6 @@ sealed unsafe class Products(WorkerTeam team) : IDisposable
     LaidRows Laid(CpuMatrix weights, Tensor source, nint* sources, in Product product) => new()
     {
         Segments = product.Segments, Sources = sources, Blocks = weights.Blocks, Source = source,
-        PartsOfSegment = LaidAlone(weights) ? 1 : Math.Clamp(team.Workers / _segments, 1, weights.Blocks),
+        PartsOfSegment = LaidAlone(weights) ? 1 : Math.Clamp(team.Workers / _segments, 1, _rows),
     };
 }

@@ -20,12 +20,12 @@ unsafe struct PairLayJob : IJob, IRowLayer
     public readonly void Run(int part, int worker) => Rows.Lay(this, part);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void Lay(int first, int rows, int row, int from, int to)
+    public readonly void Lay(int first, int rows, int row)
     {
         var source = (float*)Rows.Sources[first + row];
         var values = stackalloc float[PanelSize.Block];
         var rounded = stackalloc int[PanelSize.Block];
-        for (var block = from; block < to; block++)
+        for (var block = 0; block < Rows.Blocks; block++)
         {
             var at = (long)first * Rows.Blocks + (long)block * rows + row;
             var here = source + block * PanelSize.Block;
