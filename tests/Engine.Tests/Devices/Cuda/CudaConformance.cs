@@ -16,7 +16,7 @@ public sealed class CudaAttends() : AttendConformance(
 
 // With inputs rounded to bfloat16, tensor cores take one term a query, a weight and a value with a scale, each off by at most 2^-8 of it.
 public sealed class CudaBFloat16Attends() : AttendConformance(
-    _ => new CudaDevice(CudaEmulator.Options with { Activations = ActivationType.BFloat16 }), 1.0 / 128,
+    _ => CudaEmulator.Device(ActivationType.BFloat16), 1.0 / 128,
     (what, alone) => Fixtures.All || (what.Type.Type != CacheType.Float32 && (alone ? what.Shape.Groups == 1 : what.Shape.ValueInMain)));
 
 public sealed class CudaSharedRows() : SharedRowConformance(_ => CudaEmulator.Device());

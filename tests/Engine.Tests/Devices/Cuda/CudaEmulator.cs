@@ -40,6 +40,7 @@ static class CudaEmulator
     // Built once for a state of the sources, whichever process comes first.
     static (string? Library, string Reason) Build()
     {
+        if (!Directory.Exists(Path.Combine(Repository.Root, Kernels))) return (null, "The emulated CUDA driver is built from this repository's sources, which are not here.");
         var sources = Repository.Files(Kernels).Concat(Repository.Files(Emulator)).Order(StringComparer.Ordinal).ToArray();
         var text = new StringBuilder();
         foreach (var source in sources) text.Append(source).Append('\0').Append(File.ReadAllText(Path.Combine(Repository.Root, source)));
