@@ -131,6 +131,7 @@ sealed class EngineLoop : IDisposable
     {
         ReadInbox();
         var started = _clock.GetTimestamp();
+        _scheduler.PromptRows = _pace.PromptRows(_options.PromptStep, _options.TokensPerStep);
         var step = _scheduler.Plan();
         if (step.Rows == 0) return false;
         var planned = _clock.GetTimestamp();

@@ -17,6 +17,12 @@ public sealed record EngineOptions
     public int TokensPerStep { get; init; } = 512;
 
     /// <summary>
+    /// Time that a step with prompts should take while other sequences generate, which wait for all of it: prompts are cut by the speed that
+    /// was measured. 250 ms: answers go on four times a second beside any prompt, as far as the 64 rows allow that keep the arithmetic busy.
+    /// </summary>
+    public TimeSpan PromptStep { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>
     /// Tokens of a cache page; 64 when null, or the next number that holds whole rows where tokens share rows. 64: the grain in which
     /// prefixes are shared; a sequence loses half a page on average.
     /// </summary>
@@ -90,6 +96,7 @@ public sealed record EngineOptions
     {
         InRange(nameof(MaxSequences), MaxSequences, 1, 65_536);
         InRange(nameof(TokensPerStep), TokensPerStep, MaxSequences, 1 << 20, ", so that each running sequence gets its row");
+        InRange(nameof(PromptStep), PromptStep.Ticks, 1, long.MaxValue);
         InRange(nameof(PageTokens), PageTokens ?? 1, 1, 65_536);
         InRange(nameof(CacheBytes), CacheBytes ?? 1, 1, long.MaxValue);
         InRange(nameof(SnapshotTokens), SnapshotTokens, 1, 1 << 30);

@@ -124,6 +124,9 @@ sealed record EngineSettings
 
     public int? TokensPerStep { get; init; }
 
+    /// <summary>Time that a step with prompts should take beside answers.</summary>
+    public TimeSpan PromptStep { get; init; } = new EngineOptions().PromptStep;
+
     public int? MaxLength { get; init; }
 
     public int? MaxQueuedRequests { get; init; }

@@ -17,10 +17,9 @@ public sealed class LatentCache : IDisposable
         (_device, Layout, Pages) = (device, layout, pages);
         ImmutableArray<int> held = device.RepeatsSteps ? [.. pages.Select(count => count + 1)] : pages;
         _memory = device.Allocate(layout.Bytes(held));
-        var regions = layout.Regions(held);
-        foreach (var region in regions)
+        foreach (var region in layout.Regions(held))
             _views.Add((region.Layer, region.Stream.Name), region.At(_memory, layout.PageTokens));
-        _groups = layout.Views(_memory, pages);
+        _groups = layout.Views(_memory, held);
     }
 
     /// <summary>Where everything lies.</summary>

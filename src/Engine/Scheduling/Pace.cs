@@ -10,7 +10,10 @@ public sealed class Pace
     const double Memory = 30;
     const double Answers = 64;
 
-    double _rows, _seconds, _answer;
+    // Steps of so many rows are bound by arithmetic: what they take goes by their rows.
+    const int ManyRows = 64;
+
+    double _rows, _seconds, _answer, _manyRows, _manySeconds;
     double _rate, _length;
     int _seats;
 
@@ -31,7 +34,16 @@ public sealed class Pace
         var kept = Math.Exp(-seconds / Memory);
         (_rows, _seconds) = (_rows * kept + rows, _seconds * kept + seconds);
         if (_seconds > 0) Volatile.Write(ref _rate, _rows / _seconds);
+        if (rows >= ManyRows) (_manyRows, _manySeconds) = (_manyRows * kept + rows, _manySeconds * kept + seconds);
     }
+
+    /// <summary>
+    /// Rows of prompts with which a step takes about as long as wanted, by the steps of many rows before it; no fewer than keep the arithmetic
+    /// busy, and <paramref name="most"/> before anything was measured. The engine's thread asks.
+    /// </summary>
+    public int PromptRows(TimeSpan wanted, int most) => _manySeconds > 0
+        ? (int)Math.Clamp(Math.Round(_manyRows / _manySeconds * wanted.TotalSeconds), Math.Min(ManyRows, most), most)
+        : most;
 
     /// <summary>An answer ended.</summary>
     public void Answered(int tokens)

@@ -38,6 +38,9 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     /// <summary>By what it is decided whether the rows of a preempted sequence go to host memory; by default they do where there is room.</summary>
     public SwapCost? SwapCost { get; init; }
 
+    /// <summary>Most rows of prompts in a step beside sequences that take a row each, and wait for all of it.</summary>
+    public int PromptRows { get; set; } = tokensPerStep;
+
     /// <summary>What happened so far.</summary>
     public ScheduleCounts Counts { get; } = new();
 
@@ -54,6 +57,7 @@ public sealed class Scheduler(PageLedger pages, int maxSequences, int tokensPerS
     {
         _step.Clear();
         PlaceRunning(single: true);
+        if (_step.Rows > 0) _step.LimitTo(PromptRows);
         PlaceRunning(single: false);
         while (!_step.Preempted && _step.Left > 0 && _waiting.Next is { } next && TryAdmit(next))
             _step.Add(next, ShareOf(next));

@@ -7,12 +7,13 @@ namespace Serving.Scheduling;
 public sealed class StepBatch(int budget)
 {
     readonly List<Sequence> _sequences = [];
+    int _limit = int.MaxValue;
 
     /// <summary>The sequences, each with its <see cref="Sequence.Rows"/>.</summary>
     public ReadOnlySpan<Sequence> Sequences => CollectionsMarshal.AsSpan(_sequences);
 
     /// <summary>Rows that are still free.</summary>
-    public int Left => budget - Rows;
+    public int Left => Math.Min(budget, _limit) - Rows;
 
     /// <summary>Rows that are taken.</summary>
     public int Rows { get; private set; }
@@ -24,8 +25,11 @@ public sealed class StepBatch(int budget)
     {
         foreach (var sequence in _sequences) sequence.Rows = 0;
         _sequences.Clear();
-        (Rows, Preempted) = (0, false);
+        (Rows, Preempted, _limit) = (0, false, int.MaxValue);
     }
+
+    /// <summary>Lets in at most so many rows beside those that are taken.</summary>
+    internal void LimitTo(int more) => _limit = (int)Math.Min(int.MaxValue, (long)Rows + more);
 
     internal void Add(Sequence sequence, int rows)
     {

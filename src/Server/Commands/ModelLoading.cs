@@ -118,6 +118,7 @@ static partial class ModelLoading
         {
             MaxSequences = sequences,
             TokensPerStep = settings.TokensPerStep ?? Math.Max(defaults.TokensPerStep, sequences),
+            PromptStep = settings.PromptStep,
             PageTokens = settings.BlockSize ?? defaults.PageTokens,
             CacheType = CacheTypeOf(settings.CacheDtype),
             RoundWeights = settings.Dtype == "bfloat16",

@@ -95,6 +95,7 @@ static class ServeCommand
         SwapBytes = read.Bytes(Settings.SwapMemoryBytes) is > 0 and var swap ? swap : null,
         MaxSequences = read.Integer(Settings.MaxNumSeqs, 1, 1 << 16),
         TokensPerStep = read.Integer(Settings.MaxNumBatchedTokens, 1, 1 << 20),
+        PromptStep = TimeSpan.FromMilliseconds(read.Integer(Settings.PromptStepMs, 1, 3_600_000)!.Value),
         MaxLength = read.Integer(Settings.MaxModelLen, 1),
         MaxQueuedRequests = read.Integer(Settings.MaxQueuedRequests, 1),
         MaxQueuedTokens = read.Long(Settings.MaxQueuedTokens, 1, long.MaxValue),

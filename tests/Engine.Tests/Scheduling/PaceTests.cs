@@ -23,6 +23,25 @@ public sealed class PaceTests
     public void A_retry_is_due_when_the_wait_has_shrunk_to_what_is_allowed(double wait, double allowed, int seconds) =>
         Assert.Equal(seconds, Pace.RetryAfter(TimeSpan.FromSeconds(wait), TimeSpan.FromSeconds(allowed)).TotalSeconds);
 
+    [Theory]
+    [InlineData(1000, 512, 250)]
+    [InlineData(4000, 512, 512)]   // faster than the largest step
+    [InlineData(20, 512, 64)]      // fewer rows would only read the weights more often
+    [InlineData(20, 48, 48)]
+    public void Prompts_are_cut_by_the_speed_of_steps_of_many_rows(int rowsPerSecond, int most, int expected)
+    {
+        var pace = new Pace();
+        var wanted = TimeSpan.FromMilliseconds(250);
+        Assert.Equal(most, pace.PromptRows(wanted, most));
+        for (var i = 0; i < 100; i++)
+        {
+            pace.Stepped(rowsPerSecond, 0, TimeSpan.FromSeconds(rowsPerSecond < 64 ? 4.0 / 64 : 1));
+            pace.Stepped(128, 0, TimeSpan.FromSeconds(128.0 / rowsPerSecond));
+            pace.Stepped(8, 0, TimeSpan.FromSeconds(1));
+        }
+        Assert.Equal(expected, pace.PromptRows(wanted, most));
+    }
+
     [Fact]
     public void The_rate_follows_the_load_and_forgets()
     {

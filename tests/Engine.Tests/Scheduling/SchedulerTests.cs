@@ -52,6 +52,30 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void Prompts_beside_answers_are_cut_and_alone_are_not()
+    {
+        var scheduler = new Scheduler(new Cache.PageLedger(Layouts.Of(4, RowPolicy.All), new([1000]), sharePrefixes: false), maxSequences: 8, tokensPerStep: 64)
+        {
+            PromptRows = 10,
+        };
+        Add(prompt: 100, limit: 200);
+        Assert.Equal(64, Step());
+        Assert.Equal(36, Step());
+        scheduler.Running[0].Append(1);
+        Add(prompt: 100, limit: 200);
+        Assert.Equal(1 + 10, Step());
+
+        void Add(int prompt, int limit) => scheduler.Add(new(Ask(prompt, tokens: 1), limit, pageGroups: 1));
+
+        int Step()
+        {
+            var rows = scheduler.Plan().Rows;
+            scheduler.Commit();
+            return rows;
+        }
+    }
+
+    [Fact]
     public void A_prompt_alone_takes_the_whole_step()
     {
         using var lab = Lab(pages: 1000, budget: 32);

@@ -12,7 +12,7 @@ public sealed partial class RouteTests
     static readonly string[] Open =
     [
         "GET /", "GET /playground/chat.js", "GET /playground/live.js", "GET /playground/page.css", "GET /playground/page.js",
-        "GET /health", "GET /health/live", "GET /health/ready", "GET /metrics",
+        "GET /health", "GET /health/live", "GET /health/ready", "GET /metrics", "HEAD /health", "HEAD /health/live", "HEAD /health/ready",
         "POST /grpc.health.v1.Health/Check", "POST /grpc.health.v1.Health/List", "POST /grpc.health.v1.Health/Watch",
     ];
 

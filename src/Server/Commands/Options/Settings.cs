@@ -28,6 +28,8 @@ static class Settings
         "Host memory for the cached rows of sequences that have to give theirs up, none when left out: they are copied back instead of computed again where that takes less time.");
     public static readonly Setting MaxNumSeqs = new("max-num-seqs", null, "Most sequences that run at once.");
     public static readonly Setting MaxNumBatchedTokens = new("max-num-batched-tokens", null, "Most tokens computed in one step.");
+    public static readonly Setting PromptStepMs = new("prompt-step-ms", "250",
+        "Time that a step with prompts should take while answers are generated beside them: prompts are cut by the speed that was measured, to 64 tokens at least.");
     public static readonly Setting MaxModelLen = new("max-model-len", null, "Most tokens of prompt and answer together.");
     public static readonly Setting MaxQueuedRequests = new("max-queued-requests", null, "Requests that may wait, 4096 when left out; callers with keys share them evenly.");
     public static readonly Setting MaxQueuedTokens = new("max-queued-tokens", null, "Prompt tokens that may wait, 8388608 when left out.");
@@ -77,7 +79,7 @@ static class Settings
 
     /// <summary>What the engine is built with, whichever command builds it.</summary>
     public static readonly Setting[] OfEngine =
-        [Device, EnforceEager, CpuKernels, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, SnapshotTokens, SnapshotMemoryBytes, SwapMemoryBytes, MaxNumSeqs, MaxNumBatchedTokens, MaxModelLen, Threads, PinThreads,
+        [Device, EnforceEager, CpuKernels, Dtype, ActivationDtype, KvCacheDtype, Execution, KvCacheMemoryBytes, BlockSize, SnapshotTokens, SnapshotMemoryBytes, SwapMemoryBytes, MaxNumSeqs, MaxNumBatchedTokens, PromptStepMs, MaxModelLen, Threads, PinThreads,
             SpeculativeConfig, SpeculativeModel, NumSpeculativeTokens];
 
     public static readonly Setting[] All =

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 typedef int Status;
@@ -22,7 +23,7 @@ enum : Status
 typedef std::function<Status()> Work;
 // Work as it was given, arguments and addresses included.
 struct Graph { std::vector<Work> work; };
-struct Stream { std::deque<Work> work; Graph* capture; bool broken; };
+struct Stream { std::deque<Work> work; Graph* capture; bool broken; std::thread::id capturer; };
 struct Event { Stream* stream; bool passed; };
 struct Module { std::string source; };
 
@@ -80,7 +81,7 @@ namespace
         return current->fault;
     }
 
-    // A stream that captures cannot be waited for, and memory cannot come or go under it.
+    // A stream that captures cannot be waited for, and its thread cannot take or give memory; other threads can, in the mode that is used.
     Status breaks(Stream* stream)
     {
         if (stream->capture == nullptr) return SUCCESS;
@@ -91,7 +92,8 @@ namespace
     Status breaks()
     {
         for (Stream* stream : current->streams)
-            if (Status status = breaks(stream)) return status;
+            if (stream->capturer == std::this_thread::get_id())
+                if (Status status = breaks(stream)) return status;
         return SUCCESS;
     }
 
@@ -363,11 +365,13 @@ CALL cuLaunchKernel(emulator::Kernel* kernel, unsigned x, unsigned y, unsigned z
     });
 }
 
-CALL cuStreamBeginCapture_v2(Stream* stream, int)
+CALL cuStreamBeginCapture_v2(Stream* stream, int mode)
 {
+    const int OF_THIS_THREAD = 1;
     NEEDS_CONTEXT;
+    if (mode != OF_THIS_THREAD) return INVALID_VALUE;
     if (Status status = breaks(stream)) return status;
-    (stream->capture = new Graph(), stream->broken = false);
+    (stream->capture = new Graph(), stream->broken = false, stream->capturer = std::this_thread::get_id());
     return current->fault;
 }
 
