@@ -25,7 +25,7 @@ static class Dependencies
                 JsonNode? wanted = JsonNode.Parse(one.Value.GetRawText());
                 if (keyword == "dependentRequired" || keyword == "dependencies" && wanted is JsonArray)
                     wanted = new JsonObject { ["required"] = wanted };
-                JsonArray ways = [new JsonObject { ["properties"] = new JsonObject { [one.Name] = false } }, wanted];
+                var ways = new JsonArray(new JsonObject { ["properties"] = new JsonObject { [one.Name] = false } }, wanted);
                 yield return place.Below($"{keyword}.{one.Name}", JsonElement.Parse(ways.ToJsonString()), PlaceKind.AnyOf);
             }
         }
