@@ -137,6 +137,7 @@ sealed class CudaContext : IDisposable
         catch (CudaException)
         {
         }
+        _images.Dispose();
         _memory.Clear();
         Current = 0;
     }

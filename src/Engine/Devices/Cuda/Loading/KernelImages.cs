@@ -7,7 +7,7 @@ namespace Serving.Devices.Cuda;
 /// Kernels from their sources, which are part of the program, to what the driver loads: compiled for the device at hand and kept in a folder
 /// of the user, or where there is no compiler the PTX beside the program.
 /// </summary>
-sealed class KernelImages
+sealed class KernelImages : IDisposable
 {
     const string Prefix = "Serving.Devices.Cuda.Kernels.";
 
@@ -47,6 +47,19 @@ sealed class KernelImages
         catch (CudaException) when (_compiler is not null && Kept(source)?.Delete() == true)
         {
             return load(Make(source));
+        }
+    }
+
+    /// <summary>Waits for images that are still made: they are kept for the next start, and nothing is written after this.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            Task.WaitAll(_made.Values.ToArray<Task>());
+        }
+        catch (AggregateException)
+        {
+            // Who wanted the image was told.
         }
     }
 
