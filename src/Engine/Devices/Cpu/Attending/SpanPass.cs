@@ -18,8 +18,9 @@ unsafe ref struct SpanPass
     (int First, int End) _blocks;
     bool _closes;
 
-    // Where a tile's values are read; empty when they were widened.
+    // A tile's values, and how many panels of them are read where they lie; the others were widened.
     PagedRows _valueRows;
+    int _inPlace;
 
     /// <summary>Lays the unit's queries out in the worker's scratch.</summary>
     public SpanPass(in AttendWork work, AttendUnit unit, int worker)
@@ -169,7 +170,7 @@ unsafe ref struct SpanPass
         if (_work.Shape.SharedValueWidth > 0)
         {
             Find(_work.Cached.SharedValue, 0, tile, first, count, rows);
-            TileRows.Values(_work.Cached.SharedValue, rows, count, _work.Shape.SharedValueWidth, _values + AttendWork.TileRows * _work.OwnValuePadded, _scales);
+            TileRows.Values(_work.Cached.SharedValue, rows, count, 0, _work.Shape.SharedValueWidth, _values + AttendWork.TileRows * _work.OwnValuePadded, _scales);
         }
         if (!_work.Rule.Turn.IsEmpty) BringAngles(tile, first, count, rows);
         if (_work.Shape.RotaryWidth == 0) return;
@@ -203,10 +204,10 @@ unsafe ref struct SpanPass
                 Rotation.Turn(_keys + panel * stride, _angles + panel * _work.AnglePadded * PanelSize.Outputs, _work.Rule.Turn);
         var values = _work.Shape.ValueInMain ? main : _work.Cached.Value;
         if (!_work.Shape.ValueInMain) Find(values, _unit.Group + group, tile, first, count, rows);
-        // Few queries read values where they lie; for many it pays to widen them once.
-        var inPlace = !values.Format.HasScales && _work.Shape.ValueWidth % PanelSize.Outputs == 0 && RowBlocks.Count(_unit.Queries) <= InPlaceBlocks;
-        _valueRows = inPlace ? values : default;
-        if (!inPlace) TileRows.Values(values, rows, count, _work.Shape.ValueWidth, _values, _scales);
+        // Few queries read whole panels of values where they lie; for many it pays to widen them once.
+        (_valueRows, var width) = (values, _work.Shape.ValueWidth);
+        _inPlace = !values.Format.HasScales && RowBlocks.Count(_unit.Queries) <= InPlaceBlocks ? width / PanelSize.Outputs : 0;
+        if (_inPlace * PanelSize.Outputs < width) TileRows.Values(values, rows, count, _inPlace * PanelSize.Outputs, width, _values, _scales);
     }
 
     readonly void Find(in PagedRows stream, int group, int tile, int first, int count, nint* rows)
@@ -303,7 +304,7 @@ unsafe ref struct SpanPass
         values += (long)_blocks.First * rows * PanelSize.Outputs;
         for (var panel = _blocks.First; panel < end; panel++, values += rows * PanelSize.Outputs)
         {
-            if (_valueRows.IsEmpty)
+            if (panel >= _inPlace)
             {
                 AddValues<WidePanel<F32Panel>>((byte*)_values, 2 * panel, values, rows, weights, all);
                 continue;

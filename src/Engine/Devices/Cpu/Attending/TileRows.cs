@@ -72,16 +72,18 @@ static unsafe class TileRows
         }
     }
 
-    /// <summary>Values: panels [64 rows x 32 widths]; <paramref name="scales"/> is room as for keys.</summary>
-    public static void Values(in PagedRows stream, nint* rows, int count, int width, float* values, float* scales)
+    /// <summary>
+    /// Values from width <paramref name="first"/>, a multiple of 32, on: panels [64 rows x 32 widths]; <paramref name="scales"/> is room as for keys.
+    /// </summary>
+    public static void Values(in PagedRows stream, nint* rows, int count, int first, int width, float* values, float* scales)
     {
         switch (stream.Format.Type)
         {
-            case CacheType.Float32: Values<FloatRows>(stream, rows, count, width, values, scales); break;
-            case CacheType.BFloat16: Values<BFloat16Rows>(stream, rows, count, width, values, scales); break;
-            case CacheType.Fp8: Values<Float8Rows>(stream, rows, count, width, values, scales); break;
-            case CacheType.Int8: Values<Int8Rows>(stream, rows, count, width, values, scales); break;
-            default: Values<Int4Rows>(stream, rows, count, width, values, scales); break;
+            case CacheType.Float32: Values<FloatRows>(stream, rows, count, first, width, values, scales); break;
+            case CacheType.BFloat16: Values<BFloat16Rows>(stream, rows, count, first, width, values, scales); break;
+            case CacheType.Fp8: Values<Float8Rows>(stream, rows, count, first, width, values, scales); break;
+            case CacheType.Int8: Values<Int8Rows>(stream, rows, count, first, width, values, scales); break;
+            default: Values<Int4Rows>(stream, rows, count, first, width, values, scales); break;
         }
     }
 
@@ -130,7 +132,7 @@ static unsafe class TileRows
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Values<TCode>(in PagedRows stream, nint* rows, int count, int width, float* values, float* scales) where TCode : struct, IRowCode
+    static void Values<TCode>(in PagedRows stream, nint* rows, int count, int first, int width, float* values, float* scales) where TCode : struct, IRowCode
     {
         var whole = RowReading.IsRegular(stream.Format) ? width / Lanes.Count * Lanes.Count : 0;
         var shift = RowReading.GroupShift(stream.Format);
@@ -147,7 +149,7 @@ static unsafe class TileRows
             var row = (byte*)rows[i];
             var target = values + i * PanelSize.Outputs;
             if (TCode.HasScales) RowReading.Scales<TCode>(stream, row, scales);
-            var d = 0;
+            var d = first;
             for (; d < whole; d += Lanes.Count)
             {
                 var loaded = TCode.Load(row, d);
